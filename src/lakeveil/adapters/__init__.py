@@ -1,0 +1,1 @@
+"""The outside world behind our ports: stores, queues, state, detectors, child processes."""

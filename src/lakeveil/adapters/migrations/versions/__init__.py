@@ -1,0 +1,1 @@
+"""One migration per file, named for what it adds."""

@@ -1,0 +1,64 @@
+"""The tables of our state, as the newest migration leaves them.
+
+Kept to what SQLite and PostgreSQL both do. Times are UTC seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+photos = sa.Table(
+    "photos",
+    metadata,
+    sa.Column("bucket", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("collection", sa.Text, nullable=False),
+    # Grows with every claim: whoever completes must hold the newest.
+    sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("claimed_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("claimed_until", sa.Float, nullable=False, server_default="0"),
+    # Null until a first outcome is known.
+    sa.Column("outcome", sa.Text),
+    sa.Column("version", sa.Text),
+    sa.Column("etag", sa.Text),
+    sa.Column("sequencer", sa.Text),
+    sa.Column("policy_version", sa.Text),
+    sa.Column("updated_at", sa.Float),
+    sa.Column("record", sa.Text),
+    sa.Column("instructions", sa.Text),
+    sa.Column("instructions_revision", sa.Integer, nullable=False, server_default="0"),
+    # "" not offered, "offered", "good", "missed".
+    sa.Column("review", sa.Text, nullable=False, server_default=""),
+    sa.Column("reviewed_at", sa.Float),
+    sa.Column("reviewed_by", sa.Text, nullable=False, server_default=""),
+)
+sa.Index("photos_by_collection", photos.c.collection, photos.c.outcome, photos.c.key)
+sa.Index("photos_by_review", photos.c.collection, photos.c.review)
+
+slots = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("expires_at", sa.Float, nullable=False),
+)
+
+rates = sa.Table(
+    "rates",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("next_free_at", sa.Float, nullable=False),
+)
+
+backfills = sa.Table(
+    "backfills",
+    metadata,
+    sa.Column("bucket", sa.Text, primary_key=True),
+    sa.Column("prefix", sa.Text, primary_key=True),
+    sa.Column("after_key", sa.Text, nullable=False, server_default=""),
+    sa.Column("enqueued", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("finished", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Doors that speak AWS wire protocols: verify, translate, call a flow."""

@@ -1,0 +1,1 @@
+"""Names, geometry, policies and rules: pure functions on frozen values. No I/O, no clock."""

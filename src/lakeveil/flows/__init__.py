@@ -1,0 +1,1 @@
+"""One story per file, read top to bottom; ports are keyword arguments."""

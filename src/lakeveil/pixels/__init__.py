@@ -1,0 +1,1 @@
+"""Photos as arrays and bytes: sniff, limit, decode, detect, redact, encode. No I/O."""

@@ -1,0 +1,1 @@
+"""The only room that knows every adapter: settings in, running parts out."""
