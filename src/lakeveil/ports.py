@@ -5,7 +5,7 @@ Every port has one conformance suite under `tests/conformance`, run over every a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lakeveil.core.geometry import Box
     from lakeveil.core.outcomes import Outcome, PhotoRecord
     from lakeveil.core.photos import Instructions, ObjectRef, RedactionPolicy
+    from lakeveil.core.review import Tally, Verdict
     from lakeveil.pixels.rendition import Rendition
 
 
@@ -93,6 +94,14 @@ class ObjectStore(Protocol):
 
         Raises:
             Conflict: the object has another ETag; nothing was removed.
+        """
+        ...
+
+    def purge(self, bucket: str, key: str, *, keep: str | None = None) -> None:
+        """Remove every older version of a key too, except the version `keep`.
+
+        What a reviewer took back, or whose original is gone, may not live on in a bucket that
+        keeps versions.
         """
         ...
 
@@ -175,6 +184,55 @@ class Queue(Protocol):
 
     def redrive(self, ids: Sequence[str] | None = None) -> int:
         """Put dead letters (all, or those named) back as new messages; returns how many."""
+        ...
+
+    def close(self) -> None:
+        """Leave the broker; leases that are held run out by themselves."""
+        ...
+
+
+class Work(Protocol):
+    """One event in a worker's hands, as whoever handles it sees it."""
+
+    receive_count: int
+    """How often the message was received, this time included."""
+
+    def still_ours(self) -> bool:
+        """False once the lease or the slot is lost: stop, and write nothing."""
+        ...
+
+    def on_lost(self, stop: Callable[[], None]) -> None:
+        """Have `stop` called, once and from another thread, as soon as it is lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledEvent:
+    """A message for the queue that is on disk already. `id` is the same on every replay."""
+
+    id: str
+    body: bytes
+    at_ns: int
+    """When the store saw the change (UTC nanoseconds)."""
+
+
+class Spool(Protocol):
+    """Events on disk between a source that forgets and the queue. Thread-safe."""
+
+    def position_ns(self) -> int | None:
+        """Time of the newest event that was seen (UTC nanoseconds), None at the very start."""
+        ...
+
+    def append(self, events: Sequence[SpooledEvent], *, position_ns: int) -> int:
+        """Keep events, known ones once; returns how many were new. On disk when it returns."""
+        ...
+
+    def waiting(self, limit: int) -> list[SpooledEvent]:
+        """The oldest events that were not published."""
+        ...
+
+    def published(self, ids: Sequence[str]) -> None:
+        """They are in the queue."""
         ...
 
 
@@ -272,8 +330,12 @@ class PhotoLedger(Protocol):
         """Whether nobody claimed the photo since, and the claim has not run out."""
         ...
 
-    def complete(self, claim: Claim, record: PhotoRecord) -> bool:
-        """Write the outcome and end the claim; False (nothing written) if not current."""
+    def complete(
+        self, claim: Claim, record: PhotoRecord, *, offer_for_review: bool = False
+    ) -> bool:
+        """Write the outcome and end the claim; False, and nothing is written, if somebody
+        claimed the photo since.
+        """
         ...
 
     def abandon(self, claim: Claim) -> None:
@@ -297,5 +359,29 @@ class PhotoLedger(Protocol):
         ...
 
     def instruct(self, bucket: str, key: str, instructions: Instructions) -> Instructions:
-        """Keep a reviewer's instructions; returns them with their new revision."""
+        """Keep a reviewer's instructions; returns them with their new revision.
+
+        Raises:
+            NotFound: no such photo was ever worked on.
+        """
+        ...
+
+    def instructions(self, bucket: str, key: str) -> Instructions:
+        """The reviewer's instructions for a photo; empty ones (revision 0) where there are none."""
+        ...
+
+
+class ReviewLog(Protocol):
+    """The random share of releases that people look at, and what they saw."""
+
+    def offered(self, collection: str | None = None) -> Iterator[PhotoRecord]:
+        """Releases that wait for a look, the longest waiting first."""
+        ...
+
+    def review(self, record: PhotoRecord, *, verdict: Verdict, reviewer: str) -> bool:
+        """Keep a verdict on an offered release; False if it is not (or no longer) on offer."""
+        ...
+
+    def tally(self, collection: str) -> Tally:
+        """How many offered releases of a collection were looked at, and how many had misses."""
         ...

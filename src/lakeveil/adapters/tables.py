@@ -29,13 +29,27 @@ photos = sa.Table(
     sa.Column("record", sa.Text),
     sa.Column("instructions", sa.Text),
     sa.Column("instructions_revision", sa.Integer, nullable=False, server_default="0"),
-    # "" not offered, "offered", "good", "missed".
-    sa.Column("review", sa.Text, nullable=False, server_default=""),
-    sa.Column("reviewed_at", sa.Float),
-    sa.Column("reviewed_by", sa.Text, nullable=False, server_default=""),
+    # When the release was offered for review; null: it was not, or it was looked at since.
+    sa.Column("offered_at", sa.Float),
 )
 sa.Index("photos_by_collection", photos.c.collection, photos.c.outcome, photos.c.key)
-sa.Index("photos_by_review", photos.c.collection, photos.c.review)
+sa.Index("photos_by_offer", photos.c.offered_at)
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("collection", sa.Text, nullable=False),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("policy_version", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("reviewed_at", sa.Float, nullable=False),
+)
+sa.Index("reviews_by_collection", reviews.c.collection)
 
 slots = sa.Table(
     "slots",

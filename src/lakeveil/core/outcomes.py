@@ -22,6 +22,11 @@ class Outcome(StrEnum):
     DELETED = "deleted"
     """The original is gone, and so is the release."""
 
+    @property
+    def has_release(self) -> bool:
+        """Whether there is something in the release bucket."""
+        return self in {Outcome.RELEASED, Outcome.UNCHANGED}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoRecord:

@@ -97,6 +97,8 @@ class Instructions:
 
     Boxes are on the upright photo. A detected face is left alone when at least half of it lies
     in a `keep` box. `revision` counts a photo's instructions, so each makes a new release.
+    `etag` is the content that was looked at: over other content under the same key, nothing but
+    the revision counts.
     """
 
     hide: tuple[Box, ...] = ()
@@ -104,6 +106,11 @@ class Instructions:
     approved: bool = False
     """A reviewer looked at the photo and takes responsibility for what detection cannot settle."""
     revision: int = 0
+    etag: str = ""
+
+    def for_content(self, etag: str) -> Self:
+        """These instructions if they were given for this content, else empty ones."""
+        return self if etag == self.etag else type(self)(revision=self.revision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

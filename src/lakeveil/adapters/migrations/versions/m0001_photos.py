@@ -1,4 +1,4 @@
-"""Photos, worker slots, rates and backfills.
+"""Photos, reviews, worker slots, rates and backfills.
 
 The table definitions are repeated here on purpose: a migration must not change with the code.
 """
@@ -29,12 +29,24 @@ def upgrade() -> None:
         sa.Column("record", sa.Text),
         sa.Column("instructions", sa.Text),
         sa.Column("instructions_revision", sa.Integer, nullable=False, server_default="0"),
-        sa.Column("review", sa.Text, nullable=False, server_default=""),
-        sa.Column("reviewed_at", sa.Float),
-        sa.Column("reviewed_by", sa.Text, nullable=False, server_default=""),
+        sa.Column("offered_at", sa.Float),
     )
     op.create_index("photos_by_collection", "photos", ["collection", "outcome", "key"])
-    op.create_index("photos_by_review", "photos", ["collection", "review"])
+    op.create_index("photos_by_offer", "photos", ["offered_at"])
+    op.create_table(
+        "reviews",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("collection", sa.Text, nullable=False),
+        sa.Column("bucket", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("etag", sa.Text, nullable=False),
+        sa.Column("policy_version", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("reviewer", sa.Text, nullable=False),
+        sa.Column("reviewed_at", sa.Float, nullable=False),
+    )
+    op.create_index("reviews_by_collection", "reviews", ["collection"])
     op.create_table(
         "slots",
         sa.Column("name", sa.Text, primary_key=True),
