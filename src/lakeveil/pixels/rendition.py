@@ -7,14 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    from lakeveil.core.faces import Detections
-    from lakeveil.core.geometry import Box
+from lakeveil.core.faces import Detections
+from lakeveil.core.geometry import Box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,219 @@
+"""From a file within its limits to upright frames. Pillow decodes; only from rewritten files.
+
+What a decoder gets holds the coded picture and nothing else (see `lakeveil.pixels.rewrite`), so
+neither its metadata parsers nor its guesses at second images ever run.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from lakeveil.errors import BadPhoto
+from lakeveil.pixels import colour, colour_profile, rewrite
+from lakeveil.pixels.limits import Header
+from lakeveil.pixels.refusals import bad
+from lakeveil.pixels.sniff import Format
+
+# Ours are the limits, checked before; a second opinion on a part of a picture would only surprise.
+Image.MAX_IMAGE_PIXELS = None
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+_OPAQUE = 255
+_OPENERS: dict[Format, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    Format.JPEG: JpegImagePlugin.JpegImageFile,
+    Format.PNG: PngImagePlugin.PngImageFile,
+    Format.WEBP: WebPImagePlugin.WebPImageFile,
+    Format.AVIF: AvifImagePlugin.AvifImageFile,
+    Format.TIFF: TiffImagePlugin.TiffImageFile,
+    Format.GIF: GifImagePlugin.GifImageFile,
+}
+
+# EXIF orientation -> what puts the picture upright (Exif 2.32, tag 0112).
+UPRIGHT: dict[int, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One picture as a viewer shows it: the whole canvas, upright.
+
+    pixels: (height, width, 3) uint8, in sRGB or in the colour space of the file's ICC profile;
+    colours that alpha hides are there as the file stores them.
+    alpha: (height, width) uint8, None where nothing is transparent.
+    duration_ms: how long it is shown; 0 for stills.
+    """
+
+    pixels: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+    duration_ms: float = 0.0
+
+    @property
+    def layers(self) -> NDArray[np.uint8]:
+        """Colours and, where there is one, alpha: (height, width, 3 or 4) uint8, to redact."""
+        if self.alpha is None:
+            return self.pixels
+        return np.dstack((self.pixels, self.alpha))
+
+    def views(self) -> tuple[NDArray[np.uint8], ...]:
+        """Every picture a viewer could make of it, each (height, width, 3): look at all of them.
+
+        Beside the stored colours these are, where alpha is partly transparent, the frame upon
+        white and upon black: a face can be drawn in transparency alone.
+        """
+        if self.alpha is None:
+            return (self.pixels,)
+        share = self.alpha[:, :, None].astype(np.uint16)
+        on_black = (self.pixels * share + 127) // 255
+        on_white = on_black + (255 - share)
+        return (self.pixels, on_white.astype(np.uint8), on_black.astype(np.uint8))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How one frame was stored: for how long it is shown, and whether it has colours at all."""
+
+    duration_ms: float
+    grey: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """An opened file: its frames, one pass at a time, and what writing it again needs."""
+
+    header: Header
+    data: bytes
+    """The rewritten file that frames are decoded from."""
+    turn: int | None
+    """The EXIF orientation that decoded pixels are still to be turned by."""
+    exif: bytes
+    icc: bytes
+    shown: dict[int, Shown] = field(default_factory=dict)
+    """How the frames that were decoded so far are shown, by index."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Decode frame after frame; at least one. Only one is held at a time.
+
+        Raises:
+            BadPhoto: `undecodable`, `unsupported_pixels`, `unsupported_colour`, `out_of_memory`,
+                or `heic_support_missing`.
+        """
+        with refusing(self.header):
+            yield from _frames(self)
+
+
+def decode(data: bytes, header: Header) -> Decoded:
+    """Make a file that passed `limits.inspect` ready for decoding. Decodes no pixel yet.
+
+    Raises:
+        BadPhoto: the file is damaged, or its format needs an extra that is not installed.
+    """
+    lifted = rewrite.rewritten(data, header)
+    clean = lifted or data
+    # Decoders of HEIC and TIFF turn pictures themselves where the file tells them to.
+    by_decoder = lifted is None and header.format in {Format.HEIC, Format.TIFF}
+    with refusing(header), opened(clean, header) as image:
+        icc = colour_profile.rewritten(image.info.get("icc_profile") or b"")
+    return Decoded(
+        header=header,
+        data=clean,
+        turn=None if by_decoder else header.orientation,
+        exif=rewrite.exif_block(data, header),
+        icc=icc,
+    )
+
+
+def opened(data: bytes, header: Header) -> ImageFile.ImageFile:
+    """The file as Pillow opens it; nothing of the picture is decoded yet."""
+    stream = io.BytesIO(data)
+    if header.format is Format.HEIC:
+        return _open_heic(stream)
+    return _OPENERS[header.format](stream)
+
+
+def _open_heic(stream: io.BytesIO) -> ImageFile.ImageFile:
+    try:
+        from pillow_heif import HeifImageFile  # noqa: PLC0415 - an optional extra
+    except ImportError as err:
+        raise bad("heic_support_missing", "pillow-heif is not installed") from err
+    image: ImageFile.ImageFile = HeifImageFile(stream)  # type: ignore[no-untyped-call]
+    return image
+
+
+@contextmanager
+def refusing(header: Header) -> Iterator[None]:
+    """Turn any trouble that a decoder has with a file into a refusal of the file."""
+    try:
+        yield
+    except BadPhoto:
+        raise
+    except MemoryError as err:
+        raise bad("out_of_memory", "there was not enough memory to decode it") from err
+    except Exception as err:
+        # Decoders raise whatever their parsers stumble over: OSError, SyntaxError, struct.error...
+        raise bad("undecodable", f"the {header.format} decoder says: {err}") from err
+
+
+def _frames(decoded: Decoded) -> Iterator[Frame]:
+    header = decoded.header
+    with opened(decoded.data, header) as image:
+        if header.format is Format.HEIC:
+            # One primary picture is released; the others of its container are not.
+            yield _frame(image, decoded, 0)
+            return
+        count = getattr(image, "n_frames", 1)
+        if count != header.frames:
+            raise bad(
+                "contradictory", f"it announces {header.frames} frames and decodes to {count}"
+            )
+        for index in range(count):
+            image.seek(index)
+            image.load()
+            yield _frame(image, decoded, index)
+
+
+def _frame(image: Image.Image, decoded: Decoded, index: int) -> Frame:
+    image.load()
+    duration = float(image.info.get("duration", 0) or 0)
+    decoded.shown[index] = Shown(duration, image.mode in colour.GREY)
+    plain = colour.plain(image, decoded.icc)
+    if decoded.turn in UPRIGHT:
+        plain = plain.transpose(UPRIGHT[decoded.turn])
+    expected = (decoded.header.width, decoded.header.height)
+    # Pages of a TIFF differ in size; each was checked against the limits on its own.
+    if plain.size != expected and decoded.header.format is not Format.TIFF:
+        raise bad(
+            "contradictory", f"it announces {expected[0]} x {expected[1]} pixels, not {plain.size}"
+        )
+    layers = np.asarray(plain)
+    if plain.mode == "RGBA" and layers[:, :, 3].min() == _OPAQUE:
+        layers = np.ascontiguousarray(layers[:, :, :3])
+    elif plain.mode == "RGBA":
+        return Frame(
+            pixels=np.ascontiguousarray(layers[:, :, :3]),
+            alpha=np.ascontiguousarray(layers[:, :, 3]),
+            duration_ms=duration,
+        )
+    return Frame(pixels=layers, duration_ms=duration)

@@ -1,0 +1,145 @@
+"""Hides the faces of a frame. The only maker of a `RedactedFrame`; it demands `Detections`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lakeveil.core.faces import Detections, Face
+from lakeveil.core.geometry import Box
+from lakeveil.core.photos import Instructions, RedactionPolicy, Style
+from lakeveil.pixels.mask import Mask, covered_share, mask_of
+from lakeveil.pixels.rendition import RedactedFrame
+from lakeveil.pixels.styles import blur, fill, pixelate
+from lakeveil.pixels.veil import lay_veil, tint_of
+
+HARDER_MARGIN = 0.5
+"""Growth per side, at least, of what a first redaction did not hide."""
+HIDDEN_SHARE = 0.8
+"""Of a box found after the redaction: so much of it under what holds no face, and none is left."""
+
+
+def redact(
+    pixels: NDArray[np.uint8],
+    detections: Detections,
+    policy: RedactionPolicy,
+    instructions: Instructions,
+    *,
+    also: Sequence[Box] = (),
+    harder: Sequence[Face] = (),
+) -> RedactedFrame:
+    """Cover every detected face, every box of `instructions.hide` and every box of `also`.
+
+    pixels: (height, width, channels) uint8, upright; grey, grey + alpha, RGB or RGBA. It is left
+    as it is; pixels outside the masks are the same in the result.
+    also: places to hide as they are, such as the faces of a neighbouring frame.
+    harder: faces that an earlier redaction of this frame left visible: grown further, and filled.
+
+    A veil's tint is taken for detected faces and for `hide` boxes; `also` and `harder` add none.
+
+    Raises:
+        ValueError: the detections are those of a frame of another size.
+    """
+    height, width = pixels.shape[:2]
+    if (detections.width, detections.height) != (width, height):
+        raise ValueError(
+            f"detections of {detections.width} x {detections.height} pixels "
+            f"are no look at a frame of {width} x {height}"
+        )
+    every = covers(detections, policy, instructions, also=also, harder=harder)
+    redacted = pixels.copy() if every else pixels
+    _apply(redacted, pixels, policy, every)
+    return RedactedFrame(
+        pixels=redacted, detections=detections, regions=tuple(c.region for c in every)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """One place to hide: its mask, its clipped box, and how."""
+
+    mask: Mask
+    region: Box
+    style: Style
+    tint_from: Box | None = None
+    """Where a veil takes its tint from, on the frame; None: no tint."""
+
+
+def covers(
+    detections: Detections,
+    policy: RedactionPolicy,
+    instructions: Instructions,
+    *,
+    also: Sequence[Box] = (),
+    harder: Sequence[Face] = (),
+) -> list[Cover]:
+    """What `redact` hides with the same arguments, in order; places off the frame are left out."""
+    width, height = detections.width, detections.height
+    grown = max(HARDER_MARGIN, 2 * policy.margin)
+    # A face's mean colour is that of its own box; the margin would mix the surroundings in.
+    places: list[tuple[Box, Box | None, Style]] = [
+        *(
+            (f.box.padded(policy.margin), f.box, policy.style)
+            for f in hidden(detections.faces, instructions)
+        ),
+        *((box, box, policy.style) for box in instructions.hide),
+        *((box, None, policy.style) for box in also),
+        *((f.box.padded(grown), None, Style.FILL) for f in harder),
+    ]
+    every = []
+    for box, source, style in places:
+        mask, region = mask_of(box, policy.shape, width, height), box.clipped(width, height)
+        if mask is None or region is None:
+            continue
+        tint_from = source.clipped(width, height) if source and policy.tint else None
+        every.append(Cover(mask=mask, region=region, style=style, tint_from=tint_from))
+    return every
+
+
+def hidden(faces: Iterable[Face], instructions: Instructions) -> tuple[Face, ...]:
+    """The faces that are not to be left alone: less than half of each lies in a `keep` box."""
+    return tuple(
+        f
+        for f in faces
+        if not any(2 * f.box.intersection(k) >= f.box.area for k in instructions.keep)
+    )
+
+
+def still_visible(
+    found: Iterable[Face], every: Sequence[Cover], instructions: Instructions
+) -> tuple[Face, ...]:
+    """Of the faces `found` on a redacted frame, those that its covers did not hide.
+
+    A veil and a fill are made of what lies outside the masks: what a detector takes for a face
+    in there (a veil looks like one) tells nothing, and only a box that reaches out substantially
+    is a face that was never covered. `blur` and `pixelate` are made of the face itself: whatever
+    is found in there still shows.
+    """
+    hiding = [c.mask for c in every if c.style in {Style.VEIL, Style.FILL}]
+    return tuple(
+        f for f in hidden(found, instructions) if covered_share(f.box, hiding) < HIDDEN_SHARE
+    )
+
+
+def _apply(
+    target: NDArray[np.uint8],
+    pixels: NDArray[np.uint8],
+    policy: RedactionPolicy,
+    every: Sequence[Cover],
+) -> None:
+    veiled = [c for c in every if c.style is Style.VEIL]
+    tints = [tint_of(pixels, c.tint_from) if c.tint_from else None for c in veiled]
+    lay_veil(target, pixels, [c.mask for c in veiled], tints, [c.mask for c in every])
+    for cover in every:
+        match cover.style:
+            case Style.VEIL:
+                pass
+            case Style.BLUR:
+                blur(target, cover.mask, policy.blocks)
+            case Style.PIXELATE:
+                pixelate(target, cover.mask, policy.blocks)
+            case Style.FILL:
+                fill(target, cover.mask)
