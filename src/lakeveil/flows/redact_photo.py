@@ -118,6 +118,15 @@ def _attempt(case: _Case) -> PhotoRecord | Retry | Skipped | None:
     if is_settled(case.claim, case.source, case.release, case.collection):
         case.path.ledger.abandon(case.claim)
         return Skipped("its release is up to date")
+    if case.instructions.withdrawn:
+        return _withhold(
+            case,
+            replace(
+                _record(case, Outcome.WITHDRAWN),
+                reason_code="withdrawn",
+                reason="a reviewer took it back",
+            ),
+        )
     started = case.path.clock.now()
     try:
         data = case.path.store.get(
@@ -141,16 +150,15 @@ def is_settled(
 ) -> bool:
     """Whether the recorded outcome stands for this original, policy and instructions."""
     known = claim.previous
+    if known is None or known.etag != source.etag:
+        return False
+    if claim.instructions.for_content(source.etag).withdrawn:
+        return known.outcome is Outcome.WITHDRAWN and release is None
     if (
-        known is None
-        or known.etag != source.etag
+        known.version != source.version
+        or known.policy_version != collection.policy.version
         or known.instructions_revision != claim.instructions.revision
     ):
-        return False
-    if known.outcome is Outcome.WITHDRAWN:
-        # The same content uploaded again is the same photo: it stays withdrawn.
-        return release is None
-    if known.version != source.version or known.policy_version != collection.policy.version:
         return False
     if not known.outcome.has_release:
         return known.outcome is Outcome.QUARANTINED and release is None

@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("bucket", sa.Text, primary_key=True),
         sa.Column("prefix", sa.Text, primary_key=True),
         sa.Column("after_key", sa.Text, nullable=False, server_default=""),
+        sa.Column("listed", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("enqueued", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("finished", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("updated_at", sa.Float, nullable=False),

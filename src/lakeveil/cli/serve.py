@@ -1,0 +1,142 @@
+"""`lakeveil serve`: health, metrics and the AWS doors on one port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from lakeveil.cli.session import Session, json_option
+from lakeveil.core.photos import RedactionPolicy
+from lakeveil.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+    import uvicorn
+
+    from lakeveil.adapters.darkroom import IsolatedDarkroom
+    from lakeveil.pixels.examination import Examination
+    from lakeveil.settings import Settings
+    from lakeveil.web.app import App
+    from lakeveil.wiring.http import HttpParts
+
+GRACE_S = 10
+"""What is being answered when we are told to stop may take this long."""
+MOST_CONNECTIONS = 256
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def command(session: Session) -> None:
+    r"""Run the HTTP server alone: /healthz, /readyz, /metrics and the Rekognition API.
+
+    It listens on `http.host` and `ports.http` until SIGTERM or Ctrl-C. `lakeveil up` starts it too.
+
+    \b
+    Examples:
+      lakeveil serve
+      LAKEVEIL_PORTS__HTTP=9000 lakeveil serve
+    """
+    from lakeveil.wiring.darkroom import open_darkroom
+    from lakeveil.wiring.http import open_http_parts
+
+    settings = session.settings
+    listener = _listen(settings.http.host, settings.ports.http)
+    with listener, open_http_parts(settings, os.environ) as parts, open_darkroom(settings) as room:
+        app = compose(settings, parts, room)
+        host, port = settings.http.host, listener.getsockname()[1]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        session.emit_line({"url": url}, f"listening on {url}")
+        serve(app, listener)
+
+
+def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App:
+    """Every door of the one port as an ASGI app."""
+    from lakeveil.aws.protocol import Access, json_door
+    from lakeveil.aws.rekognition import rekognition
+    from lakeveil.web.app import http_app
+
+    def look(data: bytes) -> Examination:
+        with parts.traces.span("examine"):
+            found = room.examine(data, policy=RedactionPolicy())
+        for detections in found.detections:
+            parts.meter.looked(detections)
+        return found
+
+    threads = settings.worker.reserved_concurrent_executions
+    aws = json_door(
+        (
+            rekognition(
+                look=look,
+                read=parts.callers.read,
+                max_bytes=settings.rekognition.max_bytes,
+                max_object_bytes=settings.rekognition.max_object_bytes,
+            ),
+        ),
+        Access(secret_of=parts.callers.secret_of),
+        observe=partial(parts.meter.request, door="aws"),
+        threads=threads,
+        waiting=4 * threads,
+    )
+
+    def span(name: str, headers: Mapping[str, str]) -> AbstractContextManager[None]:
+        return parts.traces.span(name, headers)
+
+    return http_app(
+        allowed_hosts=settings.http.allowed_hosts,
+        checks=parts.checks,
+        metrics=parts.metrics,
+        aws=aws,
+        observe=parts.meter.request,
+        span=span,
+    )
+
+
+def serve(app: App, listener: socket.socket) -> None:
+    """Answer requests on a listening socket until SIGTERM or Ctrl-C; then finish what runs."""
+    import uvicorn
+
+    # The server raises the signal again once it has stopped: after SIGTERM we end with 0.
+    signal.signal(signal.SIGTERM, _already_stopped)
+    uvicorn.Server(server_config(app)).run(sockets=[listener])
+
+
+def server_config(app: App) -> uvicorn.Config:
+    """How the server runs an app: no log for each request, and bounds on all it holds."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+    except OSError as error:
+        raise SetupError(
+            f"the HTTP server cannot listen on {host}:{port}",
+            why=error.strerror or str(error),
+            fix="stop what listens there, or set another `ports.http`",
+            code="port_taken",
+        ) from error
+
+
+def _already_stopped(_signal: int, _frame: object) -> None:
+    pass

@@ -1,0 +1,157 @@
+"""`lakeveil up`: the whole stack in one command, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lakeveil.cli.session import Session, json_option
+
+if TYPE_CHECKING:
+    from lakeveil.adapters.supervisor import Supervisor
+    from lakeveil.settings import Settings
+
+_NAMES = {
+    "weed": "object store",
+    "nats": "queue",
+    "bridge": "event bridge",
+    "reconcile": "reconciler",
+    "http": "HTTP server",
+}
+
+
+@click.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 256),
+    help="Worker processes; default: one for each photo that may be in work, or core. 0: none.",
+)
+@json_option
+@click.pass_obj
+def command(session: Session, workers: int | None) -> None:
+    r"""Run the whole stack on this machine until Ctrl-C.
+
+    Object store, queue, event bridge, reconciler, workers and HTTP server, all on loopback, with
+    credentials of their own. Everything it keeps is in `home` (.lakeveil). When all parts are
+    ready it prints where they are; with --json that is one line on stdout.
+
+    \b
+    Examples:
+      lakeveil up
+      LAKEVEIL_PORTS__S3=9000 lakeveil up --workers 1
+    """
+    from lakeveil.adapters.supervisor import Supervisor
+    from lakeveil.wiring.stack import children, default_workers, prepared
+
+    settings, started = session.settings, time.monotonic()
+    # Whatever the children write is for their owner only.
+    os.umask(0o077)
+    with prepared(settings, session.say) as home:
+        supervisor = Supervisor(
+            children(
+                settings,
+                home.credentials,
+                workers=default_workers(settings) if workers is None else workers,
+                config_file=session.config_file.absolute() if session.config_file else None,
+                environ=os.environ,
+            ),
+            say=lambda name, text: session.say(f"  {_NAMES.get(name, name)}: {text}"),
+        )
+        stopping = _stopping(session, supervisor)
+        session.say(f"starting {len(supervisor.children)} processes")
+        try:
+            if supervisor.start(stopping):
+                _announce(session, supervisor, home.aws_env, time.monotonic() - started)
+                supervisor.watch(stopping)
+        finally:
+            supervisor.stop()
+    session.say("everything is stopped")
+
+
+def _stopping(session: Session, supervisor: Supervisor) -> threading.Event:
+    """Set by Ctrl-C, SIGTERM and a terminal that closes; a second Ctrl-C kills."""
+    stopping = threading.Event()
+
+    def stop(number: int, _frame: Any) -> None:
+        if stopping.is_set() and number == signal.SIGINT:
+            supervisor.kill()
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    # Whoever reads what we say may go away: no reason to leave the children without a watch.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    session.say("Ctrl-C stops everything")
+    return stopping
+
+
+def _announce(
+    session: Session, supervisor: Supervisor, aws_env: Path | None, took_s: float
+) -> None:
+    settings = session.settings
+    sources = sorted({c.source_bucket for c in settings.photo_collections()})
+    releases = sorted({c.release_bucket for c in settings.photo_collections()})
+    document = {
+        "event": "ready",
+        "pid": os.getpid(),
+        "seconds": round(took_s, 1),
+        "home": str(settings.home_path),
+        "endpoints": {"s3": settings.s3_endpoint, "http": _http_url(settings)},
+        "sources": sources,
+        "releases": releases,
+        "aws_env": str(aws_env) if aws_env else None,
+        "children": [
+            {"name": name, "pid": child.pid, "log": str(child.spec.log)}
+            for name, child in supervisor.children.items()
+        ],
+    }
+    session.emit_line(document, _welcome(settings, aws_env, took_s))
+    sys.stdout.flush()
+
+
+def _welcome(settings: Settings, aws_env: Path | None, took_s: float) -> str:
+    lines = [
+        f"Lakeveil runs ({took_s:.1f} s).",
+        "",
+        f"  S3 endpoint  {settings.s3_endpoint or 'Amazon S3'}",
+        f"  HTTP         {_http_url(settings)}   /readyz /metrics, Rekognition's DetectFaces",
+        f"  logs         {_near(settings.home_path / 'logs')}",
+        "",
+    ]
+    one = settings.photo_collections()[0]
+    release = f"s3://{one.release_bucket}/{one.source_prefix}"
+    if aws_env:
+        lines += [
+            "Put a photo in, and take it out without faces (in another terminal):",
+            "",
+            f"  . {_near(aws_env)}",
+            f"  aws s3 cp photo.jpg s3://{one.source_bucket}/{one.source_prefix}",
+            f"  aws s3 cp {release}photo.jpg released.jpg --profile reader",
+        ]
+    else:
+        lines += [f"Put a photo into s3://{one.source_bucket}/{one.source_prefix}"]
+    return "\n".join(lines)
+
+
+def _http_url(settings: Settings) -> str:
+    host = settings.http.host
+    return (
+        f"http://[{host}]:{settings.ports.http}"
+        if ":" in host
+        else f"http://{host}:{settings.ports.http}"
+    )
+
+
+def _near(path: Path) -> str:
+    """The path as one would type it here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

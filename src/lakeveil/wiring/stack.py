@@ -1,0 +1,196 @@
+"""What `lakeveil up` runs: the table of children, and what must be right before they start."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lakeveil.adapters.certificates import ensure_certificates
+from lakeveil.adapters.child import ChildSpec
+from lakeveil.adapters.credentials import (
+    Credentials,
+    ensure_credentials,
+    private_directory,
+    write_aws_config,
+)
+from lakeveil.adapters.database import open_database
+from lakeveil.adapters.home_lock import only_one
+from lakeveil.adapters.listeners import check_ports, is_free
+from lakeveil.adapters.model_store import load
+from lakeveil.adapters.nats_server import nats_server
+from lakeveil.adapters.seaweedfs import StorePorts, weed_mini
+from lakeveil.settings import Settings
+
+Progress = Callable[[str], None]
+
+_RELEASE_PORTS_S = 5.0
+
+
+def children(
+    settings: Settings,
+    credentials: Credentials,
+    *,
+    workers: int,
+    config_file: Path | None,
+    environ: Mapping[str, str],
+) -> list[ChildSpec]:
+    """The whole stack, one row for each process; those that it `needs` start first.
+
+    Each row says what runs, in which environment, when it is ready and where it logs. Rows of
+    ours run `lakeveil ARGUMENTS` in a process of their own.
+    """
+
+    def ours(name: str, *arguments: str) -> ChildSpec:
+        return _ours(name, arguments, settings, config_file=config_file, environ=environ)
+
+    store = [_weed(settings, credentials, environ)] if settings.embedded_store else []
+    queue = [_nats(settings, credentials, environ)] if settings.embedded_queue else []
+    return [
+        *store,
+        *queue,
+        # Other stores send their events to the queue by themselves.
+        *([ours("bridge", "run", "bridge")] if settings.embedded_store else []),
+        ours("reconcile", "run", "reconcile"),
+        *(ours(f"worker-{number}", "run", "worker") for number in range(1, workers + 1)),
+        _http(settings, ours("http", "serve")),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A home in which the stack may start."""
+
+    credentials: Credentials
+    aws_env: Path | None
+    """A file for the shell that points AWS clients at the embedded store."""
+
+
+@contextmanager
+def prepared(settings: Settings, say: Progress) -> Iterator[Prepared]:
+    """Check and make everything that must be there before a child starts; hold the home.
+
+    Raises:
+        Conflict: the stack runs already.
+        SetupError: a port is taken, the weights are missing, or the home is open to others.
+    """
+    home = private_directory(settings.home_path)
+    with only_one(home) as killed:
+        say("checking the face detectors")
+        load(settings.models_path)
+        say("checking the ports")
+        # What an `up` that was killed has left behind is about to end.
+        _check_ports(settings, patient=killed)
+        say("opening the state database")
+        open_database(settings.database_url).dispose()
+        credentials = ensure_credentials(home)
+        aws_env = None
+        if settings.embedded_store:
+            aws_env = write_aws_config(
+                home, endpoint=settings.s3_endpoint or "", region=settings.store.region
+            )
+        yield Prepared(credentials=credentials, aws_env=aws_env)
+
+
+def wanted_ports(settings: Settings) -> dict[str, int]:
+    """Setting -> port, of everything that will listen."""
+    ports = settings.ports
+    named = {f"ports.{name}": getattr(ports, name) for name in ports.__struct_fields__}
+    http, nats = named.pop("ports.http"), named.pop("ports.nats")
+    return (
+        (named if settings.embedded_store else {})
+        | ({"ports.nats": nats} if settings.embedded_queue else {})
+        | {"ports.http": http}
+    )
+
+
+def default_workers(settings: Settings) -> int:
+    """As many as may work at once, but no more than there are cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(settings.worker.reserved_concurrent_executions, cores or 1))
+
+
+def _weed(settings: Settings, credentials: Credentials, environ: Mapping[str, str]) -> ChildSpec:
+    home, ports = settings.home_path, settings.ports
+    collections = settings.photo_collections()
+    private_directory(home / "store")
+    return weed_mini(
+        home,
+        ports=StorePorts(
+            s3=ports.s3,
+            s3_grpc=ports.s3_grpc,
+            filer=ports.filer,
+            filer_grpc=ports.filer_grpc,
+            master=ports.master,
+            master_grpc=ports.master_grpc,
+            volume=ports.volume,
+            volume_grpc=ports.volume_grpc,
+            admin=ports.admin,
+            admin_grpc=ports.admin_grpc,
+        ),
+        credentials=credentials,
+        certificates=ensure_certificates(home / "store" / "tls", now=time.time()),
+        sources=sorted({c.source_bucket for c in collections}),
+        releases=sorted({c.release_bucket for c in collections}),
+        environ=environ,
+    )
+
+
+def _nats(settings: Settings, credentials: Credentials, environ: Mapping[str, str]) -> ChildSpec:
+    return nats_server(
+        settings.home_path,
+        port=settings.ports.nats,
+        token=credentials.nats_token,
+        environ=environ,
+    )
+
+
+def _http(settings: Settings, spec: ChildSpec) -> ChildSpec:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.http.host, settings.http.host)  # noqa: S104 - not to listen, to ask
+    url = f"http://{host}:{settings.ports.http}/readyz"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ready() -> bool:
+        with opener.open(url, timeout=5.0) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's "OK"
+
+    return replace(spec, ready=ready)
+
+
+def _ours(
+    name: str,
+    arguments: Sequence[str],
+    settings: Settings,
+    *,
+    config_file: Path | None,
+    environ: Mapping[str, str],
+) -> ChildSpec:
+    config = ["--config", str(config_file)] if config_file else []
+    ready_file = None
+    if arguments[0] == "run":
+        ready_file = private_directory(settings.home_path / "run") / f"{name}.ready"
+        arguments = [*arguments, "--ready-file", str(ready_file)]
+    return ChildSpec(
+        name=name,
+        argv=[sys.executable, "-m", "lakeveil", *config, *arguments],
+        env=environ,
+        log=settings.home_path / "logs" / f"{name}.log",
+        needs=("weed", "nats"),
+        ready_file=ready_file,
+        # Python and its libraries start slowly on a cold disk.
+        ready_timeout_s=60.0,
+        stop_timeout_s=15.0,
+    )
+
+
+def _check_ports(settings: Settings, *, patient: bool) -> None:
+    ports = wanted_ports(settings)
+    deadline = time.monotonic() + (_RELEASE_PORTS_S if patient else 0.0)
+    while time.monotonic() < deadline and not all(is_free(port) for port in ports.values()):
+        time.sleep(0.1)
+    check_ports(ports, hosts={"ports.http": settings.http.host})

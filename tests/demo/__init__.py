@@ -1,0 +1,1 @@
+"""The demo's own parts; whether it runs from end to end is tested in `test_run`."""
