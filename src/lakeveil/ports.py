@@ -333,9 +333,7 @@ class PhotoLedger(Protocol):
     def complete(
         self, claim: Claim, record: PhotoRecord, *, offer_for_review: bool = False
     ) -> bool:
-        """Write the outcome and end the claim; False, and nothing is written, if somebody
-        claimed the photo since.
-        """
+        """Write the outcome and end the claim; False (nothing written) if it was taken over."""
         ...
 
     def abandon(self, claim: Claim) -> None:
@@ -384,4 +382,29 @@ class ReviewLog(Protocol):
 
     def tally(self, collection: str) -> Tally:
         """How many offered releases of a collection were looked at, and how many had misses."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a backfill of one prefix is."""
+
+    bucket: str
+    prefix: str
+    after_key: str = ""
+    """Everything up to this key is durably enqueued."""
+    listed: int = 0
+    enqueued: int = 0
+    finished: bool = False
+
+
+class BackfillLog(Protocol):
+    """Remembers how far each backfill is, so that it goes on where it stopped."""
+
+    def resume(self, bucket: str, prefix: str) -> Progress:
+        """Where the backfill of a prefix stopped; the beginning for a new or finished one."""
+        ...
+
+    def advance(self, progress: Progress) -> None:
+        """Remember it durably."""
         ...

@@ -105,6 +105,8 @@ class Instructions:
     keep: tuple[Box, ...] = ()
     approved: bool = False
     """A reviewer looked at the photo and takes responsibility for what detection cannot settle."""
+    withdrawn: bool = False
+    """A reviewer took the release back: nothing is released until another one says so."""
     revision: int = 0
     etag: str = ""
 
