@@ -1,0 +1,1 @@
+"""The demo: the whole photo path on real input, checked from the outside. `make demo` runs it."""

@@ -1,0 +1,247 @@
+"""The demo, from an empty stack to checked releases: `make demo`.
+
+It starts the real stack, puts seven photos into the source bucket with boto3, follows each one's
+way, and then looks at what came out as a stranger would: through S3, file by file, with the
+detector run once more over every release. It exits 0 only if every outcome is the expected one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parents[1]
+if __package__ in {None, ""}:
+    # Run as a file, Python looks for modules beside it, not for the package it is in.
+    sys.path.insert(0, str(ROOT))
+
+from demo import stack  # noqa: E402 - needs the path above
+from demo.checks import Seen, problems_with_release  # noqa: E402
+from demo.contact_sheet import Card, write_page, write_sheet, write_strip  # noqa: E402
+from demo.expected import EXPECTED, PHOTOS, Expected  # noqa: E402
+from demo.progress import Board, Progress, read  # noqa: E402
+
+SOURCE, RELEASE = "photos", "photos-released"
+FOLLOW_FOR_S = 120.0
+LOOK_EVERY_S = 0.1
+IN_THE_STRIP = ("portrait.jpg", "group.jpg", "thumbnail.jpg")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one photo, and what is wrong with that (nothing, if all is well)."""
+
+    expected: Expected
+    outcome: str
+    faces: int
+    reason: str
+    release: bytes | None
+    problems: tuple[str, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Send seven photos through a real stack.")
+    parser.add_argument("--home", type=Path, default=ROOT / ".lakeveil-demo")
+    parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
+    parser.add_argument("--strip", type=Path, help="also write the picture of the README here")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        return _run(console, options.home.resolve(), options.output.resolve(), options.strip)
+    except stack.StackError as error:
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; the stack is stopped")
+        return 130
+
+
+def _run(console: Console, home: Path, output: Path, strip: Path | None) -> int:
+    started = time.monotonic()
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    console.print("Starting an object store, a queue and workers on loopback ...")
+    with stack.running(home, log=output / "stack.log") as running:
+        console.print(f"Ready after {time.monotonic() - started:.1f} s: {running.s3_endpoint}")
+        console.print(f"\nPutting {len(EXPECTED)} photos into s3://{SOURCE}/ ...")
+        _upload(running)
+        followed = _follow(console, running)
+        console.print("\nLooking at the releases from the outside ...")
+        verdicts = _judge(running, followed, output)
+    _report(console, verdicts)
+    _write_pictures(verdicts, output, strip)
+    seconds = time.monotonic() - started
+    wrong = sum(bool(verdict.problems) for verdict in verdicts)
+    _say_where_to_look(console, output, home)
+    if wrong:
+        console.print(
+            f"\n{wrong} of {len(verdicts)} outcomes are not the expected ones.", style="red"
+        )
+        return 1
+    console.print(f"\nEvery outcome is the expected one. The demo took {seconds:.0f} s.")
+    return 0
+
+
+def _upload(running: stack.Stack) -> None:
+    s3 = running.s3("uploader")
+    for photo in EXPECTED:
+        s3.put_object(Bucket=SOURCE, Key=photo.name, Body=photo.original)
+
+
+def _follow(console: Console, running: stack.Stack) -> list[Progress]:
+    """Show every photo's state until each has its outcome, or the time is up."""
+    names = [photo.name for photo in EXPECTED]
+    photos = read(running.home / "state.db", names)
+    end = time.monotonic() + FOLLOW_FOR_S
+    with Board(console) as board:
+        while True:
+            photos = read(running.home / "state.db", names)
+            board.show(photos)
+            if all(photo.is_over for photo in photos) or time.monotonic() > end:
+                return photos
+            time.sleep(LOOK_EVERY_S)
+
+
+def _judge(running: stack.Stack, followed: list[Progress], output: Path) -> list[Verdict]:
+    reader = running.s3("reader")
+    releases = {photo.name: _release(reader, photo.name) for photo in EXPECTED}
+    folder = output / "released"
+    folder.mkdir()
+    for name, release in releases.items():
+        if release is not None:
+            (folder / name).write_bytes(release)
+    before = _look({name: PHOTOS / name for name, release in releases.items() if release})
+    after = _look({name: folder / name for name, release in releases.items() if release})
+    return [
+        verdict(photo, progress, releases[photo.name], before, after)
+        for photo, progress in zip(EXPECTED, followed, strict=True)
+    ]
+
+
+def _release(reader: Any, key: str) -> bytes | None:
+    try:
+        body: bytes = reader.get_object(Bucket=RELEASE, Key=key)["Body"].read()
+    except reader.exceptions.NoSuchKey:
+        return None
+    return body
+
+
+def _look(files: Mapping[str, Path]) -> dict[str, list[list[Seen]]]:
+    """The faces that `lakeveil detect` finds on each frame of each file."""
+    found = stack.lakeveil("detect", *(str(path) for path in files.values()))
+    return {
+        name: [[_seen(face) for face in frame["faces"]] for frame in document["frames"]]
+        for name, document in zip(files, found, strict=True)
+    }
+
+
+def _seen(face: Mapping[str, Any]) -> Seen:
+    left, top, width, height = face["box"]
+    return Seen((left, top, left + width, top + height), face["confidence"])
+
+
+def verdict(
+    photo: Expected,
+    progress: Progress,
+    release: bytes | None,
+    before: Mapping[str, list[list[Seen]]],
+    after: Mapping[str, list[list[Seen]]],
+) -> Verdict:
+    """Hold one photo's outcome and release against what is expected of them.
+
+    `before` and `after` hold what was found on each frame of each original and each release.
+    """
+    problems: list[str] = []
+    if progress.state != photo.outcome:
+        problems.append(f"its outcome is `{progress.state}`, not `{photo.outcome}`")
+    if progress.faces < photo.min_faces:
+        problems.append(f"{progress.faces} face(s) were found, not {photo.min_faces}")
+    if photo.outcome == "quarantined":
+        if release is not None:
+            problems.append("something was released all the same")
+    elif release is None:
+        problems.append("nothing was released")
+    else:
+        problems += problems_with_release(
+            photo.original,
+            release,
+            before=before[photo.name],
+            after=after[photo.name],
+        )
+    return Verdict(
+        expected=photo,
+        outcome=progress.state,
+        faces=progress.faces,
+        reason=progress.reason,
+        release=release,
+        problems=tuple(problems),
+    )
+
+
+def _report(console: Console, verdicts: Sequence[Verdict]) -> None:
+    for verdict in verdicts:
+        name = verdict.expected.name
+        if verdict.problems:
+            console.print(f"  [red]WRONG[/]  {name}: {'; '.join(verdict.problems)}", soft_wrap=True)
+        else:
+            console.print(f"  [green]as expected[/]  {name:<15} {_title(verdict)}", soft_wrap=True)
+
+
+def _title(verdict: Verdict) -> str:
+    match verdict.outcome:
+        case "released":
+            faces = "1 face" if verdict.faces == 1 else f"{verdict.faces} faces"
+            return f"released: {faces} hidden, none left to a second look"
+        case "unchanged":
+            return "released: no face, every pixel as it was"
+        case "quarantined":
+            return f"quarantined, nothing released: {verdict.reason}"
+        case other:
+            return other
+
+
+def _write_pictures(verdicts: Sequence[Verdict], output: Path, strip: Path | None) -> None:
+    cards = [
+        Card(
+            name=verdict.expected.name,
+            title=verdict.outcome,
+            note="; ".join(verdict.problems) or verdict.expected.shows,
+            original=verdict.expected.original,
+            release=verdict.release,
+            ok=not verdict.problems,
+        )
+        for verdict in verdicts
+    ]
+    right = sum(card.ok for card in cards)
+    summary = f"{right} of {len(cards)} photos had the outcome they should have."
+    write_sheet(cards, output / "before-after.png")
+    write_page(cards, output / "index.html", summary=summary)
+    if strip:
+        write_strip([card for card in cards if card.name in IN_THE_STRIP], strip)
+
+
+def _say_where_to_look(console: Console, output: Path, home: Path) -> None:
+    console.print(f"\nLook at  {_short(output / 'index.html')}  (or before-after.png beside it)")
+    console.print(f"         {_short(output / 'released')}/  for the releases themselves")
+    console.print("\nNext:")
+    console.print("  make up                            run it yourself, until Ctrl-C")
+    console.print("  docs/tutorial.md                   ten minutes, with your own photos")
+    config = _short(home / "lakeveil.toml")
+    console.print(f"  lakeveil --config {config} up    go on with the demo's stack")
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Write docs/reference/{cli,settings}.md from the code; `--check` fails where they differ."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import sys
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import click
+import msgspec
+
+from lakeveil import settings as settings_module
+from lakeveil.cli.main import main as cli
+from lakeveil.core import photos as photos_module
+from lakeveil.core.photos import RedactionPolicy
+from lakeveil.settings import CollectionSettings, Settings
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTICE = "<!-- Written by `make docs` from the code. -->\n\n"
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    pages = {"cli.md": _cli(), "settings.md": _settings()}
+    stale = []
+    for name, text in pages.items():
+        path = REFERENCE / name
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text("utf-8") != text:
+                stale.append(name)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    if stale:
+        sys.exit(f"docs/reference/{', '.join(stale)} no longer match the code: run `make docs`")
+
+
+def _cli() -> str:
+    lines = [
+        NOTICE + "# Command line\n",
+        (
+            "Data goes to stdout, talk to stderr. `--json` works on every command: one document, or "
+            "one line per event where something is followed. In a pipe, tables are tab-separated.\n"
+        ),
+        "| Exit code | Meaning |",
+        "|---|---|",
+        "| 0 | done |",
+        "| 1 | failed |",
+        "| 2 | wrong usage |",
+        "| 5 | refused by policy |",
+        "| 130 | interrupted |\n",
+        "`NO_COLOR` switches colours off. `lakeveil completions` prints a completion script.\n",
+        "\n".join(_command(cli, "lakeveil")),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _command(command: click.Command, path: str) -> list[str]:
+    ctx = click.Context(command, info_name=path)
+    usage = " ".join(command.collect_usage_pieces(ctx))
+    text = inspect.cleandoc(command.help or "").replace("\b\n", "\n")
+    lines = [f"## `{path}`\n", f"```text\n{path} {usage}\n```\n", _examples(text), ""]
+    options = [p for p in command.get_params(ctx) if isinstance(p, click.Option)]
+    rows = [f"| `{', '.join(o.opts)}` | {o.help or ''} |" for o in options if not o.hidden]
+    if rows:
+        lines += ["| Option | |", "|---|---|", *rows, ""]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            found = command.get_command(ctx, name)
+            if found is not None and not found.hidden:
+                lines += _command(found, f"{path} {name}")
+    return lines
+
+
+def _examples(text: str) -> str:
+    """Click's examples are indented below a line that ends in a colon: fence them."""
+    lines, fenced = [], False
+    for line in text.splitlines():
+        if line.startswith("  ") and not fenced:
+            lines, fenced = [*lines, "", "```text"], True
+        if fenced and not line.startswith("  "):
+            lines, fenced = [*lines, "```"], False
+        lines.append(line.strip() if not fenced else line.removeprefix("  "))
+    return "\n".join([*lines, "```"] if fenced else lines)
+
+
+def _settings() -> str:
+    lines = [
+        NOTICE + "# Settings\n",
+        (
+            "`lakeveil.toml` in the working directory (or `--config`, or `LAKEVEIL_CONFIG`), "
+            "overridden by the environment: `LAKEVEIL_` and the name in capitals, with `__` for each "
+            "dot. `LAKEVEIL_COLLECTIONS` takes the whole list as JSON. Unknown names are refused. "
+            "`lakeveil config show` prints each value and where it came from.\n"
+        ),
+        _table(Settings, "", skip={"collections"}),
+    ]
+    for name, kind in get_type_hints(Settings).items():
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            lines += [f"\n## `[{name}]`\n", _doc(kind), "", _table(kind, f"{name}.")]
+    lines += [
+        "\n## `[[collections]]`\n",
+        _doc(CollectionSettings),
+        "",
+        _table(CollectionSettings, "", skip={"policy"}),
+        "\n### `[collections.policy]`\n",
+        _doc(RedactionPolicy),
+        "",
+        _table(RedactionPolicy, ""),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(kind: type, prefix: str, *, skip: set[str] | None = None) -> str:
+    defaults = kind() if kind is not CollectionSettings else None
+    notes = _field_docs(kind)
+    rows = ["| Name | Default | |", "|---|---|---|"]
+    for name, hint in get_type_hints(kind).items():
+        if name in (skip or set()):
+            continue
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            continue
+        default = _default(kind, name) if defaults is None else getattr(defaults, name)
+        rows.append(f"| `{prefix}{name}` | {_shown(default)} | {notes.get(name, '')} |")
+    return "\n".join(rows)
+
+
+def _default(kind: type, name: str) -> Any:
+    field = next(f for f in msgspec.structs.fields(kind) if f.name == name)
+    return field.default if field.default is not msgspec.NODEFAULT else None
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return f"`{list(value)}`".replace("'", '"')
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def _doc(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").replace("\n\n", "\n")
+
+
+def _field_docs(kind: type) -> dict[str, str]:
+    """Field name -> the string below it; Python keeps these in the source only."""
+    module = photos_module if kind is RedactionPolicy else settings_module
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    body = next(
+        n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == kind.__name__
+    )
+    found = {}
+    for field, below in itertools.pairwise(body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+        ):
+            found[field.target.id] = " ".join(str(below.value.value).split())
+    return found
+
+
+if __name__ == "__main__":
+    main()
