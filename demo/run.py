@@ -137,16 +137,20 @@ def _release(reader: Any, key: str) -> bytes | None:
 
 def _look(files: Mapping[str, Path]) -> dict[str, list[list[Seen]]]:
     """The faces that `lakeveil detect` finds on each frame of each file."""
-    found = stack.lakeveil("detect", *(str(path) for path in files.values()))
-    return {
-        name: [[_seen(face) for face in frame["faces"]] for frame in document["frames"]]
-        for name, document in zip(files, found, strict=True)
-    }
+    found: dict[str, list[list[Seen]]] = {name: [] for name in files}
+    names = {str(path): name for name, path in files.items()}
+    for frame in stack.lakeveil("detect", *names) if names else ():
+        faces = [_seen(face, frame["Width"], frame["Height"]) for face in frame["FaceDetails"]]
+        found[names[frame["File"]]].append(faces)
+    return found
 
 
-def _seen(face: Mapping[str, Any]) -> Seen:
-    left, top, width, height = face["box"]
-    return Seen((left, top, left + width, top + height), face["confidence"])
+def _seen(face: Mapping[str, Any], width: int, height: int) -> Seen:
+    """A face as Rekognition describes it: ratios of the frame's size, and per cent."""
+    box = face["BoundingBox"]
+    left, top = round(box["Left"] * width), round(box["Top"] * height)
+    right = left + round(box["Width"] * width)
+    return Seen((left, top, right, top + round(box["Height"] * height)), face["Confidence"] / 100)
 
 
 def verdict(

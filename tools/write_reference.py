@@ -42,8 +42,9 @@ def _cli() -> str:
     lines = [
         NOTICE + "# Command line\n",
         (
-            "Data goes to stdout, talk to stderr. `--json` works on every command: one document, or "
-            "one line per event where something is followed. In a pipe, tables are tab-separated.\n"
+            "Data goes to stdout, talk to stderr. `--json` works on every command: one document, "
+            "or one line per event where something is followed. In a pipe, tables are "
+            "tab-separated.\n"
         ),
         "| Exit code | Meaning |",
         "|---|---|",
@@ -92,8 +93,9 @@ def _settings() -> str:
         NOTICE + "# Settings\n",
         (
             "`lakeveil.toml` in the working directory (or `--config`, or `LAKEVEIL_CONFIG`), "
-            "overridden by the environment: `LAKEVEIL_` and the name in capitals, with `__` for each "
-            "dot. `LAKEVEIL_COLLECTIONS` takes the whole list as JSON. Unknown names are refused. "
+            "overridden by the environment: `LAKEVEIL_` and the name in capitals, with `__` for "
+            "each dot. `LAKEVEIL_COLLECTIONS` takes the whole list as JSON. Unknown names are "
+            "refused. "
             "`lakeveil config show` prints each value and where it came from.\n"
         ),
         _table(Settings, "", skip={"collections"}),

@@ -326,6 +326,10 @@ class PhotoLedger(Protocol):
         """Claim a photo, or None while another owner's claim lasts."""
         ...
 
+    def renew(self, claim: Claim, *, lease_s: float) -> None:
+        """Let a claim last `lease_s` seconds from now; nothing happens if it was taken over."""
+        ...
+
     def is_current(self, claim: Claim) -> bool:
         """Whether nobody claimed the photo since, and the claim has not run out."""
         ...

@@ -122,7 +122,7 @@ time.sleep(60)
     until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
 
 
-def test_a_child_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_a_child_dies_with_a_parent_that_is_killed() -> None:
     parent = """
 import os, subprocess, sys, time
 from lakeveil.adapters.child import spawn
@@ -140,7 +140,7 @@ time.sleep(60)
     until(lambda: not alive(pid))
 
 
-def test_ctrl_c_at_the_terminal_does_not_reach_a_child(tmp_path: Path) -> None:
+def test_ctrl_c_at_the_terminal_does_not_reach_a_child() -> None:
     child = spawn(
         [sys.executable, "-c", "import os; print(os.getpgid(0), os.getsid(0))"],
         env=os.environ,

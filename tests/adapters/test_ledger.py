@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from lakeveil.adapters.claim_keeper import ClaimKeeper
 from lakeveil.adapters.clock import ManualClock, SystemClock
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.ledger import SqlLedger
@@ -92,6 +95,38 @@ def test_a_claim_that_ran_out_is_not_current(ledger: SqlLedger, clock: ManualClo
     assert ledger.is_current(claim)
     clock.sleep(60)
     assert not ledger.is_current(claim)
+
+
+def test_a_renewed_claim_lasts_and_an_ended_one_stays_ended(
+    ledger: SqlLedger, clock: ManualClock
+) -> None:
+    claim = claimed(ledger)
+    clock.sleep(50)
+    ledger.renew(claim, lease_s=60)
+    clock.sleep(50)
+    assert ledger.is_current(claim)
+    ledger.abandon(claim)
+    ledger.renew(claim, lease_s=60)
+    assert not ledger.is_current(claim)
+    other = claimed(ledger, owner="b")
+    ledger.renew(claim, lease_s=600)
+    clock.sleep(61)
+    assert not ledger.is_current(other)
+
+
+def test_a_keeper_renews_what_is_held_and_nothing_else(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    ledger = SqlLedger(engine, SystemClock())
+    with closing(ClaimKeeper(ledger, lease_s=0.9)) as keeper:
+        held = ledger.claim("photos", "in", "held", owner="a", lease_s=0.9)
+        left = ledger.claim("photos", "in", "left", owner="a", lease_s=0.9)
+        assert held is not None
+        assert left is not None
+        with keeper.hold(held):
+            time.sleep(1.5)
+            assert ledger.is_current(held)
+        assert not ledger.is_current(left)
+    engine.dispose()
 
 
 def test_only_the_newest_claim_completes(ledger: SqlLedger, clock: ManualClock) -> None:

@@ -87,7 +87,9 @@ def test_what_others_put_into_the_release_bucket_settles_nothing(
 def test_a_claim_lasts_until_its_lease_ends(desk: Desk) -> None:
     claim = desk.claim()
     assert desk.ledger.is_current(claim)
-    desk.clock.sleep(10.0)
+    desk.clock.sleep(9.0)
+    desk.ledger.renew(claim, lease_s=10.0)
+    desk.clock.sleep(1.0)
     assert not desk.ledger.is_current(claim)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,6 +54,7 @@ class FunctionBench:
                 clock=clock,
                 owner="test",
                 lease_s=60.0,
+                hold=lambda _claim: nullcontext(),
                 max_bytes=1000,
                 draw=lambda: 1.0,
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -127,6 +127,7 @@ class World:
             clock=self.clock,
             owner="anybody",
             lease_s=60.0,
+            hold=lambda _claim: nullcontext(),
             max_bytes=1000,
             draw=lambda: 1.0,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,6 @@ def test_sam_builds_a_zip_within_the_limit_of_lambda(folder: Path) -> None:
     assert function["Properties"]["Handler"] == "lakeveil.aws_lambda.handler"
     assert function["Properties"]["Runtime"] == "python3.13"
     assert "PackageType" not in function["Properties"]
+    cfn_lint = [Path(sys.executable).with_name("cfn-lint"), folder / "build/template.yaml"]
+    linted = subprocess.run(cfn_lint, capture_output=True, text=True, check=False)
+    assert (linted.stdout, linted.returncode) == ("", 0)

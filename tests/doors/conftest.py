@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.doors.running import Door, doors, serving
 
 from lakeveil.adapters.metrics import Meter
+from tests.doors.running import Door, doors, serving
 
 
 @pytest.fixture(scope="session")

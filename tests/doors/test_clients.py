@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
 from tests.doors.running import FACE, KEY, SECRET, Door, photo
 
 SDK = "@aws-sdk/client-rekognition"

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from tests.doors.running import FACE, TARGET, Door, doors, found, photo, serving, signed
 
 from lakeveil.pixels.examination import Examination
+from tests.doors.running import FACE, TARGET, Door, doors, found, photo, serving, signed
 
 IMAGE = {"Image": {"Bytes": base64.b64encode(photo()).decode()}}
 

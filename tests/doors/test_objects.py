@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.doors.running import FACE, Door, doors, photo, serving
-from tests.stack_fixture import Weed
 
 from lakeveil.adapters.caller_keys import CallerKeys
+from tests.doors.running import FACE, Door, doors, photo, serving
+from tests.stack_fixture import Weed
 
 UNREADABLE = (
     "Unable to get object metadata from S3. Check object key, region and/or access permissions."

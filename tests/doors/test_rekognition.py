@@ -9,10 +9,10 @@ from typing import Any
 import botocore.exceptions
 import httpx
 import pytest
-from tests.doors.running import FACE, Door, doors, found, photo, serving
 
 from lakeveil.errors import BadPhoto, DetectorFailed, Unavailable
 from lakeveil.pixels.examination import Examination
+from tests.doors.running import FACE, Door, doors, found, photo, serving
 
 IMAGE = {"Image": {"Bytes": base64.b64encode(photo()).decode()}}
 
@@ -174,6 +174,8 @@ def test_a_file_of_several_pictures_is_no_image_for_the_service() -> None:
         (BadPhoto("too big", code="too_many_pixels"), 400, "ImageTooLargeException"),
         (BadPhoto("too big", code="out_of_memory"), 400, "ImageTooLargeException"),
         (BadPhoto("damaged", code="malformed"), 400, "InvalidImageFormatException"),
+        (BadPhoto("slow", code="timeout"), 400, "ImageTooLargeException"),
+        (BadPhoto("the process crashed", code="crashed"), 500, "InternalServerError"),
         (DetectorFailed("the detector raised"), 500, "InternalServerError"),
         (Unavailable("no process could be started"), 500, "InternalServerError"),
         (RuntimeError("a fault with /secret/path in it"), 500, "InternalServerError"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +19,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.doors.running import Door, photo
-from tests.stack_fixture import Nats, Weed
 
 from lakeveil.adapters.metrics import Meter
+from tests.adapters.collector import collecting
+from tests.doors.running import Door, photo, signed
+from tests.stack_fixture import Nats, Weed
 
 PHOTOS = Path(__file__).parent.parent / "photos"
 
@@ -194,16 +197,15 @@ def test_what_is_being_answered_is_finished_before_it_stops(
     token.write_text(nats.token)
     data = (PHOTOS / "group.jpg").read_bytes()
     with serving(weed, environment(weed, nats.url, token), tmp_path) as server:
-        import threading
-
         answers: list[Any] = []
         client = server.rekognition()
         caller = threading.Thread(
             target=lambda: answers.append(client.detect_faces(Image={"Bytes": data}))
         )
+        before = _ticks(server)
         caller.start()
         deadline = time.monotonic() + 20
-        while not _busy(server) and caller.is_alive() and time.monotonic() < deadline:
+        while _ticks(server) == before and caller.is_alive() and time.monotonic() < deadline:
             time.sleep(0.001)
         server.process.send_signal(signal.SIGTERM)
         caller.join(30)
@@ -214,12 +216,49 @@ def test_what_is_being_answered_is_finished_before_it_stops(
     assert code == 0
 
 
-def _busy(server: Server) -> bool:
-    """Whether a connection to it is open: our caller's."""
-    port = int(server.door.url.rpartition(":")[2])
-    table = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    local = f"{port:04X}"
-    return any(line.split()[1].endswith(f":{local}") and line.split()[3] == "01" for line in table)
+def test_a_callers_trace_goes_on_in_here(weed: Weed, tmp_path: Path) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    parent = "b7ad6b7169203331"
+    with collecting() as collector:
+        env = environment(
+            weed,
+            "nats://127.0.0.1:9",
+            tmp_path / "token",
+            LAKEVEIL_TELEMETRY__OTLP_ENDPOINT=collector.url,
+        )
+        (tmp_path / "token").write_text("token")
+        with serving(weed, env, tmp_path) as server:
+            key = weed.credentials.s3["reader"]
+            body = json.dumps({"Image": {"Bytes": base64.b64encode(photo()).decode()}}).encode()
+            request = signed(
+                server.door.url,
+                body,
+                key=key.access_key_id,
+                secret=key.secret_access_key,
+                headers={"traceparent": f"00-{trace}-{parent}-01"},
+            )
+            answer = httpx.post(server.door.url, content=body, headers=dict(request.headers))
+            assert answer.status_code == 200, answer.text
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(20) == 0
+
+    call, look = collector.spans["POST /"], collector.spans["examine"]
+    assert call.trace_id.hex() == look.trace_id.hex() == trace
+    assert call.parent_span_id.hex() == parent
+    assert look.parent_span_id == call.span_id
+
+
+def _ticks(server: Server) -> int:
+    """Processor time that its children, the darkroom's, have used so far."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[1] == str(server.process.pid):
+            ticks += int(fields[11])
+    return ticks
 
 
 def test_without_weights_it_does_not_start(weed: Weed, nats: Nats, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import httpx
 import pytest
-from tests.doors.running import Door, doors, serving
 
 from lakeveil.errors import Unavailable
+from tests.doors.running import Door, doors, serving
 
 
 def test_healthz_answers_while_the_process_lives() -> None:

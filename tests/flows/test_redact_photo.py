@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ class Bench:
             clock=self.clock,
             owner=owner,
             lease_s=60.0,
+            hold=lambda _claim: nullcontext(),
             max_bytes=1000,
             draw=lambda: 0.5,
         )

@@ -26,6 +26,12 @@ def _resized(data: bytes, width: int, height: int) -> bytes:
     return data[: at + 5] + struct.pack(">HH", height, width) + data[at + 9 :]
 
 
+def patched(data: bytes, after: bytes, shift: int, value: bytes) -> bytes:
+    """The file with bytes replaced, some way from the start of `after`."""
+    where = data.index(after) + shift
+    return data[:where] + value + data[where + len(value) :]
+
+
 def many_scans(scans: int = 2000, size: int = 8000) -> bytes:
     """A progressive JPEG of 64 megapixels whose last scan is there 2,000 times."""
     data = _resized(_jpeg(progressive=True), size, size)

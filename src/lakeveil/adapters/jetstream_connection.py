@@ -129,10 +129,10 @@ class JetStreamConnection:
                     token=self._token,
                     error_cb=note,
                     name="lakeveil",
-                    connect_timeout=self.timeout_s,
+                    connect_timeout=self.timeout_s,  # type: ignore[arg-type]  # floats work
                     allow_reconnect=True,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.2,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # the same
                 ),
                 self.timeout_s,
             )

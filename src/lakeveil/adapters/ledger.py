@@ -61,6 +61,20 @@ class SqlLedger:
             instructions=_instructions(row.instructions if row is not None else None),
         )
 
+    def renew(self, claim: Claim, *, lease_s: float) -> None:
+        """Let a claim last `lease_s` seconds from now; nothing happens if it was taken over."""
+        with transaction(self._engine) as tx:
+            tx.execute(
+                sa.update(photos)
+                .where(
+                    _of(claim),
+                    photos.c.generation == claim.generation,
+                    # Not one that was ended in between: it would come back to life.
+                    photos.c.claimed_by != "",
+                )
+                .values(claimed_until=self._clock.now() + lease_s)
+            )
+
     def is_current(self, claim: Claim) -> bool:
         """Whether nobody claimed the photo since, and the claim has not run out."""
         with transaction(self._engine) as tx:

@@ -57,6 +57,13 @@ class MetadataLedger:
             instructions=Instructions(revision=revision),
         )
 
+    def renew(self, claim: Claim, *, lease_s: float) -> None:
+        """A claim here is no lock: there is nothing to renew."""
+
+    def renew(self, claim: Claim, *, lease_s: float) -> None:
+        """A claim ends with the invocation that made it: nothing makes it last longer."""
+        del claim, lease_s
+
     def is_current(self, claim: Claim) -> bool:
         """Whether the claim has not run out; the conditional put says all the rest."""
         return self._clock.now() < claim.expires_at

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from lakeveil.aws.protocol import AwsError, Service, load_model
+from lakeveil.aws.protocol import AwsError, Service, internal_error, load_model
 from lakeveil.aws.sigv4 import Caller
 from lakeveil.core.photos import ObjectRef
 from lakeveil.errors import BadPhoto, NotFound, Refused
@@ -140,6 +140,9 @@ def _check_attributes(names: Sequence[str]) -> None:
 
 
 def _refusal(bad: BadPhoto) -> AwsError:
+    if bad.code == "crashed":
+        # Over this photo, but who can say that it is the photo's fault?
+        return internal_error()
     if bad.code in _TOO_LARGE:
         return AwsError("ImageTooLargeException", f"The image is too large: {bad.what}.")
     return AwsError("InvalidImageFormatException", f"Request has invalid image format: {bad.what}.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def command(session: Session, address: str, *, wait: bool) -> None:
-    r"""Send the photos that are already in a bucket through the pipeline.
+    """Send the photos that are already in a bucket through the pipeline.
 
     Photos whose outcome is known are passed over. Interrupted, it goes on where it stopped.
 

@@ -79,7 +79,7 @@ def command(
     overwrite: bool,
     **chosen: Any,
 ) -> int:
-    r"""Redact files, or all photos below folders, into OUT. Originals are never touched.
+    """Redact files, or all photos below folders, into OUT. Originals are never touched.
 
     Nothing is written for a photo that could not be examined: it is listed with the reason, and
     the exit code is 1.

@@ -13,7 +13,7 @@ from lakeveil.cli.session import json_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    r"""Print a completion script for SHELL.
+    """Print a completion script for SHELL.
 
     \b
     Examples:

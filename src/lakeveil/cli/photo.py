@@ -38,7 +38,7 @@ def command() -> None:
 def list_photos(
     session: Session, collection: str | None, outcome: str | None, prefix: str, limit: int | None
 ) -> None:
-    r"""List photos and what became of them.
+    """List photos and what became of them.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def list_photos(
 @json_option
 @click.pass_obj
 def show(session: Session, photo: str) -> None:
-    r"""Show one photo: outcome, boxes, detector, timings, reason.
+    """Show one photo: outcome, boxes, detector, timings, reason.
 
     PHOTO is s3://bucket/key, or the key alone.
 
@@ -103,7 +103,7 @@ def retry(
     stale: bool,
     yes: bool,
 ) -> None:
-    r"""Send photos through the pipeline again.
+    """Send photos through the pipeline again.
 
     \b
     Examples:
@@ -161,7 +161,7 @@ def release(session: Session, photo: str) -> None:
 def redact(
     session: Session, photo: str, boxes: tuple[str, ...], kept: tuple[str, ...], *, reset: bool
 ) -> None:
-    r"""Hide more of a photo, or leave a face alone; a new release follows.
+    """Hide more of a photo, or leave a face alone; a new release follows.
 
     Boxes are left,top,width,height in pixels of the upright photo. A detected face is left alone
     when at least half of it lies in a --keep box.

@@ -73,7 +73,7 @@ def show_dead(session: Session, letter_id: str) -> None:
 @json_option
 @click.pass_obj
 def redrive(session: Session, letter_ids: tuple[str, ...], *, every: bool) -> None:
-    r"""Put dead letters back into the queue, as new messages.
+    """Put dead letters back into the queue, as new messages.
 
     \b
     Examples:

@@ -57,7 +57,7 @@ def list_offered(session: Session, collection: str | None) -> None:
 @json_option
 @click.pass_obj
 def fetch(session: Session, photo: str | None, out: Path) -> None:
-    r"""Fetch one photo, before and after, to look at.
+    """Fetch one photo, before and after, to look at.
 
     Without PHOTO it is the one that has waited longest. The original shows faces: the directory
     is made for you alone, and the file is yours to remove.
@@ -113,7 +113,7 @@ def fetch(session: Session, photo: str | None, out: Path) -> None:
 @json_option
 @click.pass_obj
 def verdict(session: Session, photo: str, seen: str) -> None:
-    r"""Say what you saw on a release that was on offer: good, or missed (a face still shows).
+    """Say what you saw on a release that was on offer: good, or missed (a face still shows).
 
     A missed face is mended with `lakeveil photo redact --box`, or the release taken back with
     `lakeveil photo withdraw`.

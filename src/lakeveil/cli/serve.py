@@ -35,7 +35,7 @@ MOST_CONNECTIONS = 256
 @json_option
 @click.pass_obj
 def command(session: Session) -> None:
-    r"""Run the HTTP server alone: /healthz, /readyz, /metrics and the Rekognition API.
+    """Run the HTTP server alone: /healthz, /readyz, /metrics and the Rekognition API.
 
     It listens on `http.host` and `ports.http` until SIGTERM or Ctrl-C. `lakeveil up` starts it too.
 

@@ -36,7 +36,7 @@ _NAMES = {
 @json_option
 @click.pass_obj
 def command(session: Session, workers: int | None) -> None:
-    r"""Run the whole stack on this machine until Ctrl-C.
+    """Run the whole stack on this machine until Ctrl-C.
 
     Object store, queue, event bridge, reconciler, workers and HTTP server, all on loopback, with
     credentials of their own. Everything it keeps is in `home` (.lakeveil). When all parts are

@@ -100,7 +100,7 @@ def _unwrap(payload: Any, wrappers_left: int) -> list[ObjectEvent]:
         return []
     if document.get("Type") == "Notification" and "Message" in document:
         return _unwrap(document["Message"], wrappers_left - 1)
-    if document.get("Type") in {"SubscriptionConfirmation", "UnsubscribeConfirmation"}:
+    if str(document.get("Type")) in {"SubscriptionConfirmation", "UnsubscribeConfirmation"}:
         raise unknown("SNS asks to confirm a subscription: confirm it where it was made")
     return _one(document)
 

@@ -49,7 +49,7 @@ def from_r2(document: Mapping[str, Any]) -> list[ObjectEvent]:
 def from_pubsub(message: Mapping[str, Any]) -> list[ObjectEvent]:
     """The change that one Pub/Sub message tells of; none where only metadata changed."""
     attributes = mapping(message.get("attributes"))
-    kind = attributes["eventType"]
+    kind = str(attributes["eventType"])
     overwritten = "overwrittenByGeneration" in attributes
     if kind == "OBJECT_FINALIZE":
         change = Change.CREATED
@@ -61,7 +61,7 @@ def from_pubsub(message: Mapping[str, Any]) -> list[ObjectEvent]:
     elif kind == "OBJECT_METADATA_UPDATE":
         return []
     else:
-        raise unknown(f"Cloud Storage event `{str(kind)[:80]}` is not known")
+        raise unknown(f"Cloud Storage event `{kind[:80]}` is not known")
     resource = _resource(message.get("data"))
     generation = attributes.get("objectGeneration") or resource.get("generation")
     return [

@@ -93,9 +93,9 @@ _EVENTBRIDGE_TYPES: dict[str, Change | None] = {
 
 def from_eventbridge(document: Mapping[str, Any]) -> list[ObjectEvent]:
     """The change that an EventBridge event tells of; none where content stays."""
-    kind = document.get("detail-type")
+    kind = str(document.get("detail-type"))
     if kind not in _EVENTBRIDGE_TYPES:
-        raise unknown(f"EventBridge type `{str(kind)[:80]}` is not known")
+        raise unknown(f"EventBridge type `{kind[:80]}` is not known")
     change = _EVENTBRIDGE_TYPES[kind]
     if change is None:
         return []

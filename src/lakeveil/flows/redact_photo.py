@@ -13,7 +13,7 @@ the last one to leave has seen the newest original. See docs/adr/0001-order-of-r
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 
 from lakeveil.core.events import ObjectEvent
@@ -48,7 +48,9 @@ class PhotoPath:
     owner: str
     """Unique to this worker thread."""
     lease_s: float
-    """How long a claim lasts: more than a photo may take."""
+    """How long a claim lasts without being renewed."""
+    hold: Callable[[Claim], AbstractContextManager[None]]
+    """Renews a claim while it is worked on; `nullcontext` where `lease_s` is long enough."""
     max_bytes: int
     draw: Callable[[], float]
     """A random number from 0 to 1: decides which releases are offered for review."""
@@ -69,10 +71,11 @@ def redact_photo(
     if claim is None:
         return Retry("another worker has this photo", RETRY_AFTER_S)
     try:
-        for _ in range(_ATTEMPTS):
-            done = _attempt(_look(event, collection, claim, path))
-            if done is not None:
-                return done
+        with path.hold(claim):
+            for _ in range(_ATTEMPTS):
+                done = _attempt(_look(event, collection, claim, path))
+                if done is not None:
+                    return done
         path.ledger.abandon(claim)
     except (Unavailable, Refused) as error:
         _give_up(claim, path)

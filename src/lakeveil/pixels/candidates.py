@@ -34,7 +34,9 @@ class Candidates:
     @property
     def sides(self) -> Array:
         """(n,): the longer side of each box."""
-        return np.maximum(self.boxes[:, 2] - self.boxes[:, 0], self.boxes[:, 3] - self.boxes[:, 1])
+        width, height = (self.boxes[:, 2:] - self.boxes[:, :2]).T
+        longer: Array = np.maximum(width, height)
+        return longer
 
     def where(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Candidates:
         """Those chosen by a mask or by indices."""

@@ -35,6 +35,7 @@ Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 _OPAQUE = 255
+_STRIP_ROWS = 128
 _OPENERS: dict[Format, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     Format.JPEG: JpegImagePlugin.JpegImageFile,
     Format.PNG: PngImagePlugin.PngImageFile,
@@ -177,21 +178,29 @@ def refusing(header: Header) -> Iterator[None]:
 
 
 def _frames(decoded: Decoded) -> Iterator[Frame]:
-    header = decoded.header
-    with opened(decoded.data, header) as image:
-        if header.format is Format.HEIC:
-            # One primary picture is released; the others of its container are not.
-            yield _frame(image, decoded, 0)
-            return
-        count = getattr(image, "n_frames", 1)
-        if count != header.frames:
-            raise bad(
-                "contradictory", f"it announces {header.frames} frames and decodes to {count}"
-            )
-        for index in range(count):
+    if decoded.header.frames == 1:
+        # Pillow's own copy is gone by the time that somebody looks at the frame.
+        yield _only_frame(decoded)
+        return
+    with opened(decoded.data, decoded.header) as image:
+        _check_count(image, decoded.header)
+        for index in range(decoded.header.frames):
             image.seek(index)
-            image.load()
             yield _frame(image, decoded, index)
+
+
+def _only_frame(decoded: Decoded) -> Frame:
+    with opened(decoded.data, decoded.header) as image:
+        # One primary picture of an HEIC is released; the others of its container are not.
+        if decoded.header.format is not Format.HEIC:
+            _check_count(image, decoded.header)
+        return _frame(image, decoded, 0)
+
+
+def _check_count(image: ImageFile.ImageFile, header: Header) -> None:
+    count = getattr(image, "n_frames", 1)
+    if count != header.frames:
+        raise bad("contradictory", f"it announces {header.frames} frames and decodes to {count}")
 
 
 def _frame(image: Image.Image, decoded: Decoded, index: int) -> Frame:
@@ -207,7 +216,7 @@ def _frame(image: Image.Image, decoded: Decoded, index: int) -> Frame:
         raise bad(
             "contradictory", f"it announces {expected[0]} x {expected[1]} pixels, not {plain.size}"
         )
-    layers = np.asarray(plain)
+    layers = _array(plain)
     if plain.mode == "RGBA" and layers[:, :, 3].min() == _OPAQUE:
         layers = np.ascontiguousarray(layers[:, :, :3])
     elif plain.mode == "RGBA":
@@ -217,3 +226,12 @@ def _frame(image: Image.Image, decoded: Decoded, index: int) -> Frame:
             duration_ms=duration,
         )
     return Frame(pixels=layers, duration_ms=duration)
+
+
+def _array(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an RGB or RGBA picture, copied in strips: at once takes room for two copies."""
+    pixels = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
+    for top in range(0, image.height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return pixels

@@ -47,6 +47,8 @@ AROUND_FACE = (48, 112)
 """Sizes a region is scaled to when it is looked at again."""
 CELL, CELL_FACE, CELLS_AT_ONCE = 96, 40, 8
 CLOSER_LEAST = 0.02
+CLOSER_SUPPORTS = 0.3
+"""Looser than `SUPPORTS`: the box itself is in question."""
 
 
 class Networks(Protocol):
@@ -185,7 +187,7 @@ def propose(photo: Photo, networks: Networks, network: Network, least: float) ->
 def look_closer(photo: Photo, networks: Networks, boxes: Array) -> tuple[Array, Array]:
     """CenterFace on a crop around each box, scaled so that the box is `CELL_FACE` pixels.
 
-    Several crops share one run side by side, as small inputs use a processor badly.
+    Several crops share one run, as small inputs use a processor badly.
 
     Returns:
         The score (n,) of what it sees at the box's place (0: nothing) and its own box (n, 4).
@@ -196,25 +198,20 @@ def look_closer(photo: Photo, networks: Networks, boxes: Array) -> tuple[Array, 
     scores, own = np.zeros(len(boxes), np.float32), boxes.copy()
     for start in range(0, len(boxes), CELLS_AT_ONCE):
         batch = boxes[start : start + CELLS_AT_ONCE]
-        sheet = np.concatenate([_cell(photo, box) for box in batch], axis=1)
-        blob = centerface.blob(sheet)
-        found = centerface.decoded(
-            networks.centerface(blob), blob.shape, least=CLOSER_LEAST, suppress=False
-        )
-        if not len(found):
-            continue
-        for i, box in enumerate(batch):
-            centre, scale = _centre(box), CELL_FACE / max(box[2] - box[0], box[3] - box[1])
-            middle = np.array([(i + 0.5) * CELL, CELL / 2], np.float32)
-            expected = np.concatenate([box[:2] - centre, box[2:] - centre]) * scale
-            place = (expected + np.tile(middle, 2)).astype(np.float32)
-            agreeing = found.scores * (overlaps(place[None], found.boxes)[0] >= 0.3)  # noqa: PLR2004 - loose: the box itself is in question
-            best = int(agreeing.argmax())
-            if agreeing[best] > 0:
-                scores[start + i] = agreeing[best]
-                own[start + i] = (found.boxes[best] - np.tile(middle, 2)) / scale + np.tile(
-                    centre, 2
-                )
+        blob = np.concatenate([centerface.blob(_cell(photo, box)) for box in batch])
+        outputs = networks.centerface(blob)
+        for i, box in enumerate(batch, start):
+            one = {name: output[i - start : i - start + 1] for name, output in outputs.items()}
+            found = centerface.decoded(one, blob[:1].shape, least=CLOSER_LEAST, suppress=False)
+            if not len(found):
+                continue
+            centre, side = _centre(box), _side(box)
+            expected = (box - np.tile(centre, 2)) * np.float32(CELL_FACE / side) + CELL / 2
+            near = overlaps(expected[None].astype(np.float32), found.boxes)[0] >= CLOSER_SUPPORTS
+            best = int((found.scores * near).argmax())
+            if near[best]:
+                scores[i] = found.scores[best]
+                own[i] = (found.boxes[best] - CELL / 2) * side / CELL_FACE + np.tile(centre, 2)
     return scores, own
 
 
@@ -350,20 +347,41 @@ def _tiled(photo: Photo, networks: Networks, look: Look) -> Candidates:
 
 
 def _cell(photo: Photo, box: Array) -> Photo:
+    """The crop around a box, `CELL` pixels square; black beyond the frame."""
     height, width = photo.shape[:2]
-    x, y = _centre(box).tolist()
-    half = CELL * float(max(box[2] - box[0], box[3] - box[1])) / CELL_FACE / 2
-    left, top = math.floor(x - half), math.floor(y - half)
-    right, bottom = math.ceil(x + half), math.ceil(y + half)
-    inside = photo[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
-    whole = np.zeros((bottom - top, right - left, 3), np.uint8)
-    whole[
-        max(0, -top) : max(0, -top) + inside.shape[0],
-        max(0, -left) : max(0, -left) + inside.shape[1],
-    ] = inside
-    exact = (x - half - left, y - half - top, x + half - left, y + half - top)
-    picture = Image.fromarray(whole)
-    return np.asarray(picture.resize((CELL, CELL), Image.Resampling.BILINEAR, box=exact))
+    step = _side(box) / CELL_FACE
+    corner = (_centre(box) - step * CELL / 2).tolist()
+    cell = np.zeros((CELL, CELL, 3), np.uint8)
+    # The cell's pixels that lie wholly on the frame, and what of the frame they show.
+    left, top = (max(0, math.ceil(-c / step)) for c in corner)
+    right, bottom = (
+        min(CELL, math.floor((length - c) / step))
+        for length, c in zip((width, height), corner, strict=True)
+    )
+    if left >= right or top >= bottom:
+        return cell
+    x0, x1 = (corner[0] + edge * step for edge in (left, right))
+    y0, y1 = (corner[1] + edge * step for edge in (top, bottom))
+    across, down = slice(int(x0), math.ceil(x1)), slice(int(y0), math.ceil(y1))
+    inside = Image.fromarray(photo[down, across])
+    cell[top:bottom, left:right] = np.asarray(
+        inside.resize(
+            (right - left, bottom - top),
+            Image.Resampling.BILINEAR,
+            box=(
+                x0 - across.start,
+                y0 - down.start,
+                min(x1 - across.start, inside.width),
+                min(y1 - down.start, inside.height),
+            ),
+            reducing_gap=2.0,
+        )
+    )
+    return cell
+
+
+def _side(box: Array) -> float:
+    return max(1.0, float(box[2] - box[0]), float(box[3] - box[1]))
 
 
 def _centre(box: Array) -> Array:

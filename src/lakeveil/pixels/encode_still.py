@@ -18,9 +18,9 @@ from lakeveil.pixels.sniff import Format
 from lakeveil.pixels.tiff_directories import Layout
 from lakeveil.pixels.tiff_rewrite import TiffWriter, description
 
-PNG_LEVEL = 3
-WEBP: dict[str, Any] = {"quality": 90, "method": 2}
-WEBP_LOSSLESS: dict[str, Any] = {"lossless": True, "quality": 40, "method": 1}
+PNG_LEVEL = 2
+WEBP: dict[str, Any] = {"quality": 90, "method": 1}
+WEBP_LOSSLESS: dict[str, Any] = {"lossless": True, "quality": 20, "method": 0}
 _AVIF: dict[str, Any] = {"quality": 80, "speed": 9, "max_threads": 1}
 _HEIC_AS_JPEG: dict[str, Any] = {"quality": 92, "subsampling": "4:2:0"}
 # As Pillow numbers them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from lakeveil.adapters.metrics import Gauge, Labels, Meter, shared_meter
 from lakeveil.adapters.model_store import load
 from lakeveil.adapters.object_store import S3ObjectStore, StoreKey
 from lakeveil.adapters.telemetry import Traces, configure_logging, open_traces
+from lakeveil.errors import Unavailable
 from lakeveil.ports import Queue
 from lakeveil.settings import Settings
 from lakeveil.wiring.queue import open_queue
@@ -139,7 +140,8 @@ def _page(meter: Meter, queue: Queue) -> Callable[[Mapping[str, bool]], bytes]:
         ]
         # Without the queue its gauges are absent, which monitors can tell from zero.
         if ready.get("queue"):
-            gauges += queue_gauges()
+            with suppress(Unavailable):
+                gauges += queue_gauges()
         return meter.render(gauges)
 
     return page

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -50,7 +52,9 @@ def open_function(settings: Settings, *, function_memory_mib: int | None) -> Pho
         SetupError: the models are missing or altered, or the darkroom does not start.
         UsageError: the collections feed each other.
     """
-    configure_logging(level=settings.log.level, form=settings.log.format)
+    # Lambda hands its role's keys over in the environment.
+    secrets = [os.environ.get(n, "") for n in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+    configure_logging(level=settings.log.level, form=settings.log.format, hide=secrets)
     collections = settings.photo_collections()
     clock = SystemClock()
     store = S3ObjectStore(
@@ -68,7 +72,10 @@ def open_function(settings: Settings, *, function_memory_mib: int | None) -> Pho
             ledger=MetadataLedger(store, collections, clock=clock),
             clock=clock,
             owner="function",
+            # Each invocation sets its own: the time that is left to it.
             lease_s=settings.worker.timeout_s,
+            hold=lambda _claim: nullcontext(),
+            hold=lambda _claim: nullcontext(),
             max_bytes=settings.limits.max_bytes,
             # Nothing is offered for review: there is no place to keep what a reviewer says.
             draw=lambda: 1.0,

@@ -15,6 +15,7 @@ from dataclasses import replace
 import structlog
 
 from lakeveil import __version__
+from lakeveil.adapters.claim_keeper import ClaimKeeper
 from lakeveil.adapters.clock import SystemClock
 from lakeveil.adapters.metrics import Meter, shared_meter
 from lakeveil.adapters.telemetry import open_traces
@@ -29,8 +30,8 @@ from lakeveil.wiring.queue import open_limiter, open_queue
 from lakeveil.wiring.state import open_ledger, open_store
 from lakeveil.worker import Ending, Settled, run_worker
 
-CLAIM_SLACK_S = 60.0
-"""What a claim lasts beyond the limit for developing a photo: reading and writing it."""
+CLAIM_LEASE_S = 15.0
+"""A photo whose worker was killed is worked on again after at most this long."""
 SLOT_LEASE_S = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ def run_photo_worker(
         darkroom = opened.enter_context(open_darkroom(settings))
         ledger = opened.enter_context(open_ledger(settings))
         queue = opened.enter_context(closing(open_queue(settings)))
+        keeper = opened.enter_context(closing(ClaimKeeper(ledger, lease_s=CLAIM_LEASE_S)))
         meter = shared_meter(settings.home_path)
         traces = open_traces(
             settings.telemetry.otlp_endpoint,
@@ -69,7 +71,8 @@ def run_photo_worker(
             ledger=ledger,
             clock=clock,
             owner=name,
-            lease_s=settings.worker.timeout_s + CLAIM_SLACK_S,
+            lease_s=CLAIM_LEASE_S,
+            hold=keeper.hold,
             max_bytes=settings.limits.max_bytes,
             draw=random.SystemRandom().random,
         )

@@ -191,18 +191,24 @@ class Lane:
 
     def _summed_up(self, message: Message, results: list[Result], trouble: str) -> _Verdict:
         retries = [result for result in results if isinstance(result, Retry)]
-        reason = trouble or (retries[0].reason if retries else "")
-        if not reason:
+        if not trouble and not retries:
             return _Verdict(ending=Ending.ACKED, results=tuple(results))
-        if message.receive_count >= self.max_receive_count:
+        if trouble and message.receive_count >= self.max_receive_count:
             return _Verdict(
                 ending=Ending.BURIED,
                 results=tuple(results),
-                reason=f"given up after {message.receive_count} receives: {reason}",
+                reason=f"given up after {message.receive_count} receives: {trouble}",
             )
-        delays_s = [_backoff_s(message.receive_count), *(retry.after_s for retry in retries)]
+        if trouble:
+            delay_s = _backoff_s(message.receive_count)
+        else:
+            # Nothing is wrong with the message: it need not wait ever longer.
+            delay_s = max(r.after_s for r in retries) * min(message.receive_count, 10)
         return _Verdict(
-            ending=Ending.RETRIED, results=tuple(results), reason=reason, delay_s=max(delays_s)
+            ending=Ending.RETRIED,
+            results=tuple(results),
+            reason=trouble or retries[0].reason,
+            delay_s=delay_s,
         )
 
     def _turn_comes(self, event: ObjectEvent, lease: Lease) -> bool:

@@ -16,6 +16,7 @@ from lakeveil.errors import Conflict, Unavailable
 from lakeveil.ports import Limiter, Message, Queue
 
 SLOTS = "photos"
+ANSWER_PATIENCE_S = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -86,6 +87,7 @@ class Lease:
         self._queue = queue
         self._since = time.monotonic()
         self._open = True
+        self._answering = False
 
     def held(self) -> bool:
         """Whether the message is still ours and not answered yet."""
@@ -95,7 +97,11 @@ class Lease:
         """Heartbeat."""
         with self.lock:
             now = time.monotonic()
-            if not self.held() or now < self._since + self._queue.visibility_timeout_s / 4:
+            if (
+                self._answering
+                or not self.held()
+                or now < self._since + self._queue.visibility_timeout_s / 4
+            ):
                 return
             try:
                 self._queue.extend(self.message)
@@ -107,8 +113,14 @@ class Lease:
                 self._since = now
 
     def answer(self, say: Callable[[Message], None]) -> bool:
-        """Answer for the message; False where that did not succeed while it was ours."""
-        while self.held():
+        """Answer for the message; False where it is not known to have arrived.
+
+        A broker that died after it took an answer and before it said so stays silent when it is
+        repeated: an answer is not repeated for ever, and no heartbeat prolongs that.
+        """
+        self._answering = True
+        until = time.monotonic() + ANSWER_PATIENCE_S
+        while self.held() and time.monotonic() < until:
             try:
                 # Not while a heartbeat is on its way: it could arrive after the answer.
                 with self.lock:
