@@ -295,3 +295,32 @@ def test_the_head_alone_says_whether_the_body_is_worth_reading() -> None:
     with pytest.raises(SignatureRefused) as unsigned:
         check_head(with_header(request, "Authorization", None), secret_of={KEY: SECRET}.get)
     assert unsigned.value.code == "MissingAuthenticationTokenException"
+
+
+@given(
+    authorization=st.text(st.characters(max_codepoint=255), max_size=120)
+    | st.builds(
+        "AWS4-HMAC-SHA256 Credential={},SignedHeaders={},Signature={}".format,
+        st.text("AB/-20261 us", max_size=40),
+        st.text("host;x-amz-date ,", max_size=30),
+        st.text("0123456789abcdef", max_size=64),
+    ),
+    date=st.text("0123456789TZ", max_size=17),
+    path=st.text(st.characters(max_codepoint=255), max_size=20),
+    query=st.text("X-AmzSignature=&%0aé", max_size=40),
+)
+def test_whatever_is_sent_is_refused_and_nothing_worse_happens(
+    authorization: str, date: str, path: str, query: str
+) -> None:
+    request = SignedRequest(
+        method="POST",
+        path=path,
+        query=query,
+        headers=[("host", HOST), ("authorization", authorization), ("x-amz-date", date)],
+        body_sha256="0" * 64,
+    )
+
+    with pytest.raises(SignatureRefused):
+        caller_of(request)
+    with pytest.raises(SignatureRefused):
+        check_head(request, secret_of=lambda _: None)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import nullcontext
 from itertools import pairwise
 
 import httpx
 import pytest
 
+from lakeveil.adapters.metrics import Meter
 from lakeveil.errors import Unavailable
+from lakeveil.web.app import Receive, Scope, Send, http_app
 from tests.doors.running import Door, doors, serving
 
 
@@ -140,3 +144,26 @@ def _away() -> None:
 
 def _wait(released: threading.Event) -> None:
     released.wait(60)
+
+
+def test_a_fault_of_ours_has_our_shape_and_no_details() -> None:
+    def broken(_ready: Mapping[str, bool]) -> bytes:
+        raise RuntimeError("hunter2")
+
+    app = http_app(
+        allowed_hosts=["127.0.0.1"],
+        checks={},
+        metrics=broken,
+        aws=_nothing,
+        observe=Meter().request,
+        span=lambda _name, _headers: nullcontext(),
+    )
+    with serving(app) as door:
+        answer = httpx.get(f"{door.url}/metrics")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "hunter2" not in answer.text
+
+
+async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise AssertionError("nobody calls it")

@@ -36,7 +36,8 @@ IMAGES = (
     "PhotoshopThumbnail",
 )  # fmt: skip
 PRIVATE = (
-    "Serial", "Owner", "Artist", "Copyright", "Creator", "Comment", "GPS", "MakerNote", "By-line", "Author", "XMP", "IPTC", "Software", "HostComputer", "Lens", "Unique",
+    "Serial", "Owner", "Artist", "Copyright", "Creator", "Comment", "GPS", "MakerNote",
+    "By-line", "Author", "XMP", "IPTC", "Software", "HostComputer", "Lens", "Unique",
 )  # fmt: skip
 
 

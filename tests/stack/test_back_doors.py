@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from socket import AF_UNIX, create_connection, socket
 from typing import Any
@@ -139,7 +140,7 @@ def ask(
         with error, suppress(OSError):
             return error.code, error.read()
         return error.code, b""
-    except (OSError, ValueError):
+    except (OSError, HTTPException):
         return 0, b""
 
 

@@ -58,9 +58,6 @@ class MetadataLedger:
         )
 
     def renew(self, claim: Claim, *, lease_s: float) -> None:
-        """A claim here is no lock: there is nothing to renew."""
-
-    def renew(self, claim: Claim, *, lease_s: float) -> None:
         """A claim ends with the invocation that made it: nothing makes it last longer."""
         del claim, lease_s
 

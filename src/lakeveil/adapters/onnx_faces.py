@@ -52,6 +52,12 @@ def open_detector(preset: Preset | str, models_dir: Path, *, threads: int = 1) -
     )
 
 
+def fingerprint(plan: Plan, weights_sha256: str) -> str:
+    """SHA-256 (hex) over the weights and how they are used."""
+    configuration = json.dumps(asdict(plan), sort_keys=True)
+    return hashlib.sha256(f"{weights_sha256} {configuration}".encode()).hexdigest()
+
+
 class OnnxFaces:
     """The bundled detector. Thread-safe: runs share the sessions and nothing else."""
 
@@ -69,8 +75,7 @@ class OnnxFaces:
         self._yunet = yunet_session
         self._centerface = centerface_session
         self._exact_landmarks = False
-        configuration = json.dumps(asdict(plan), sort_keys=True)
-        self.fingerprint = hashlib.sha256(f"{weights_sha256} {configuration}".encode()).hexdigest()
+        self.fingerprint = fingerprint(plan, weights_sha256)
 
     def measuring(self) -> OnnxFaces:
         """The same detector, which also places landmarks exactly: some 7 ms more for each face.

@@ -94,6 +94,8 @@ def weed_mini(
         "-s3.port.lance=0",
         "-filer.exposeDirectoryData=false",
         "-filer.disableDirListing=true",
+        # One volume server: nobody is there to learn that it goes.
+        "-volume.preStopSeconds=0",
         f"-s3.config={identities}",
         f"-s3.port={ports.s3}",
         f"-s3.port.grpc={ports.s3_grpc}",

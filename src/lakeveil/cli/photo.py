@@ -220,12 +220,16 @@ def _desk(session: Session) -> Iterator[ReviewDesk]:
 
 
 def _is_stale(record: PhotoRecord, session: Session) -> bool:
+    """Whether today's policy or model would make something else of a photo."""
     from lakeveil.wiring.darkroom import detector_fingerprint
 
     for collection in session.settings.photo_collections():
         if collection.name == record.collection:
-            now = detector_fingerprint(session.settings, collection.policy)
-            return (record.policy_version, record.fingerprint) != (collection.policy.version, now)
+            if record.policy_version != collection.policy.version:
+                return True
+            if not record.fingerprint or collection.policy.detector != "bundled":
+                return False
+            return record.fingerprint != detector_fingerprint(session.settings, collection.policy)
     return False
 
 

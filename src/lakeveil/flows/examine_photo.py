@@ -10,6 +10,7 @@ from lakeveil.core.photos import RedactionPolicy
 from lakeveil.flows.develop_photo import Stopwatch, look_at
 from lakeveil.pixels.decode import decode
 from lakeveil.pixels.examination import Examination
+from lakeveil.pixels.face_details import face_details
 from lakeveil.pixels.limits import Limits, inspect
 from lakeveil.pixels.refusals import bad
 from lakeveil.ports import FaceDetector
@@ -26,8 +27,6 @@ def examine(
         BadPhoto: the file is damaged or over its limits.
         DetectorFailed: the detector raised; no face was looked for.
     """
-    from lakeveil.pixels.face_details import face_details  # noqa: PLC0415 - TEMPORARY
-
     watch = Stopwatch()
     with watch.stage("inspect"):
         header = inspect(data, limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lakeveil.adapters.darkroom import DarkroomSpec, IsolatedDarkroom, RoomSetup
-from lakeveil.core.photos import Preset
+from lakeveil.core.photos import Preset, RedactionPolicy
 from lakeveil.pixels.limits import Limits
 from lakeveil.settings import PhotoLimits, Settings
 
@@ -39,6 +39,20 @@ def darkroom_spec(settings: Settings, presets: tuple[Preset, ...]) -> DarkroomSp
         ),
         timeout_s=settings.worker.timeout_s,
     )
+
+
+def detector_fingerprint(settings: Settings, policy: RedactionPolicy) -> str:
+    """The fingerprint that the bundled detector's releases carry under a policy.
+
+    Raises:
+        SetupError: the weights are missing or altered.
+    """
+    # ONNX Runtime takes a while to import: not for whoever only wants a darkroom.
+    from lakeveil.adapters.model_store import load  # noqa: PLC0415
+    from lakeveil.adapters.onnx_faces import fingerprint  # noqa: PLC0415
+    from lakeveil.pixels.presets import PLANS  # noqa: PLC0415
+
+    return fingerprint(PLANS[policy.preset], load(settings.models_path).sha256)
 
 
 def photo_limits(limits: PhotoLimits) -> Limits:

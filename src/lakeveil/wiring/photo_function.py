@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -74,7 +73,6 @@ def open_function(settings: Settings, *, function_memory_mib: int | None) -> Pho
             owner="function",
             # Each invocation sets its own: the time that is left to it.
             lease_s=settings.worker.timeout_s,
-            hold=lambda _claim: nullcontext(),
             hold=lambda _claim: nullcontext(),
             max_bytes=settings.limits.max_bytes,
             # Nothing is offered for review: there is no place to keep what a reviewer says.

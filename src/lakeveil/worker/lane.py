@@ -178,12 +178,8 @@ class Lane:
                 results.append(self._handled(event, lease))
             except (Unavailable, SetupError) as error:
                 self._component_away(error)
-                return _Verdict(
-                    ending=Ending.RETRIED,
-                    results=tuple(results),
-                    reason=_in_words(error),
-                    delay_s=_backoff_s(message.receive_count),
-                )
+                delay_s = _backoff_s(message.receive_count)
+                return self._again(message, results, _in_words(error), delay_s, PATIENCE)
             except Exception as error:  # noqa: BLE001 - the message's other events must not suffer
                 _log.exception("an event failed", message=message.id)
                 trouble = trouble or _in_words(error)
@@ -191,24 +187,26 @@ class Lane:
 
     def _summed_up(self, message: Message, results: list[Result], trouble: str) -> _Verdict:
         retries = [result for result in results if isinstance(result, Retry)]
-        if not trouble and not retries:
-            return _Verdict(ending=Ending.ACKED, results=tuple(results))
-        if trouble and message.receive_count >= self.max_receive_count:
-            return _Verdict(
-                ending=Ending.BURIED,
-                results=tuple(results),
-                reason=f"given up after {message.receive_count} receives: {trouble}",
-            )
         if trouble:
-            delay_s = _backoff_s(message.receive_count)
-        else:
+            return self._again(message, results, trouble, _backoff_s(message.receive_count), 1)
+        if retries:
             # Nothing is wrong with the message: it need not wait ever longer.
             delay_s = max(r.after_s for r in retries) * min(message.receive_count, 10)
+            return self._again(message, results, retries[0].reason, delay_s, PATIENCE)
+        return _Verdict(ending=Ending.ACKED, results=tuple(results))
+
+    def _again(
+        self, message: Message, results: list[Result], reason: str, delay_s: float, patience: int
+    ) -> _Verdict:
+        """Once more after a while, or never again."""
+        if message.receive_count < self.max_receive_count * patience:
+            return _Verdict(
+                ending=Ending.RETRIED, results=tuple(results), reason=reason, delay_s=delay_s
+            )
         return _Verdict(
-            ending=Ending.RETRIED,
+            ending=Ending.BURIED,
             results=tuple(results),
-            reason=trouble or retries[0].reason,
-            delay_s=delay_s,
+            reason=f"given up after {message.receive_count} receives: {reason}",
         )
 
     def _turn_comes(self, event: ObjectEvent, lease: Lease) -> bool:
