@@ -67,23 +67,28 @@ def problems_with_release(
 def faces_left(seen: Sequence[Seen], hidden: Sequence[Box]) -> int:
     """How many faces a look at a release still finds.
 
-    To a detector a veil looks a little like a face, as it has the place and the outline of one.
-    So in a place that was hidden only what is more likely a face than not counts; anywhere else
-    everything counts.
+    To a detector a veil looks a little like a face, and so does a veil on a pair of shoulders. So
+    what lies in a hidden place, or has one in its middle, counts only if it is more likely a face
+    than not. Anywhere else everything counts.
     """
     return sum(
-        one.confidence >= LIKELY
-        or not any(_share_within(one.box, box) >= SAME_PLACE for box in hidden)
+        one.confidence >= LIKELY or not any(_is_of(one.box, place) for place in hidden)
         for one in seen
     )
 
 
-def _share_within(box: Box, hidden: Box) -> float:
-    """The share of `box` that lies in a hidden box, grown by the policy's margin."""
+def _is_of(box: Box, hidden: Box) -> bool:
+    """Whether most of one lies in the other; the hidden box grown by the policy's margin."""
     dx, dy = (hidden[2] - hidden[0]) * MARGIN, (hidden[3] - hidden[1]) * MARGIN
     width = min(box[2], hidden[2] + dx) - max(box[0], hidden[0] - dx)
     height = min(box[3], hidden[3] + dy) - max(box[1], hidden[1] - dy)
-    return max(0.0, width) * max(0.0, height) / ((box[2] - box[0]) * (box[3] - box[1]))
+    shared = max(0.0, width) * max(0.0, height)
+    area, place = _area(box), (1 + 2 * MARGIN) ** 2 * _area(hidden)
+    return shared >= SAME_PLACE * min(area, place)
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _problems_with_frame(

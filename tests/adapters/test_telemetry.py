@@ -47,6 +47,7 @@ def test_json_lines_carry_every_field() -> None:
     structlog.get_logger(component="worker").info("released", key="a b.jpg", faces=3)
 
     event = json.loads(stream.getvalue())
+    assert list(event)[:4] == ["timestamp", "level", "component", "event"]
     assert event["event"] == "released"
     assert (event["component"], event["level"]) == ("worker", "info")
     assert (event["key"], event["faces"]) == ("a b.jpg", 3)
@@ -55,7 +56,7 @@ def test_json_lines_carry_every_field() -> None:
 
 def test_text_lines_are_for_people() -> None:
     stream = lines("text")
-    structlog.get_logger(component="worker").info("released", key="a b.jpg", faces=3)
+    structlog.get_logger(component="worker").info("released", key="a b.jpg", faces=3, why=None)
 
     line = stream.getvalue()
     assert line.rstrip().endswith('info    worker: released key="a b.jpg" faces=3')

@@ -57,7 +57,9 @@ def test_a_face_that_a_second_look_finds_is_a_problem() -> None:
         (Seen((100, 100, 120, 130), 0.2), 0),  # the veil itself
         (Seen((98, 98, 124, 134), 0.2), 0),  # the veil itself, with its margin
         (Seen((100, 100, 120, 130), 0.6), 1),  # in a hidden place, but rather a face
-        (Seen((115, 100, 135, 130), 0.2), 1),  # reaches out of the hidden place
+        (Seen((80, 90, 140, 180), 0.2), 0),  # the veil on its shoulders
+        (Seen((80, 90, 140, 180), 0.6), 1),  # rather a face than shoulders
+        (Seen((118, 100, 138, 130), 0.2), 1),  # reaches out of the hidden place
         (Seen((300, 100, 320, 130), 0.2), 1),  # elsewhere
     ],
 )

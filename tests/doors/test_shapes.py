@@ -78,6 +78,7 @@ def test_what_fits_the_model_comes_back_unchanged(value: dict[str, Any]) -> None
     assert from_wire(wire, ALL) == value
 
 
+MEMBER_NAMES = st.sampled_from(sorted(ALL.members))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (

@@ -73,6 +73,16 @@ def test_no_covered_pixel_lies_in_an_untouched_cell(
     assert not (mask.covered(at) & ~pixels).any()
 
 
+@given(boxes, shapes, st.floats(-30, 80), st.floats(-30, 60))
+def test_a_point_is_covered_when_its_pixel_is(box: Box, shape: Shape, x: float, y: float) -> None:
+    mask = mask_of(box, shape, WIDTH, HEIGHT)
+    if mask is None:
+        return
+    column, row = math.floor(x), math.floor(y)
+    inside = 0 <= column < WIDTH and 0 <= row < HEIGHT
+    assert mask.covers((x, y)) == (inside and bool(mask.covered(FRAME)[row, column]))
+
+
 def test_covered_share_counts_what_any_mask_covers_once() -> None:
     masks = [
         m

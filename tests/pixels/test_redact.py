@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import lakeveil
-from lakeveil.core.faces import Detections, Face
+from lakeveil.core.faces import Detections, Face, Landmarks
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Shape, Style
-from lakeveil.pixels.redact import covers, hidden, redact
+from lakeveil.pixels.redact import covers, hidden, redact, still_visible
 
 Pixels = NDArray[np.uint8]
 
@@ -241,14 +242,31 @@ def test_a_face_is_kept_only_when_half_of_it_lies_in_one_keep_box() -> None:
     assert not hidden([face(Box(0, 0, 18, 20))], said)
 
 
-def test_what_survived_is_filled_further_out_and_adds_no_tint() -> None:
+@pytest.mark.parametrize("style", Style)
+def test_what_survived_is_hidden_further_out_by_what_is_not_made_of_it(style: Style) -> None:
     photo = noise(7, 120, 120, 3)
-    policy = RedactionPolicy(shape=Shape.BOX, margin=0.1)
-    survivor = face(Box(50, 50, 70, 70))
-    frame = redact(photo, looked(photo), policy, Instructions(), harder=(survivor,))
-    assert frame.regions == (Box(40, 40, 80, 80),)
-    assert (frame.pixels[40:80, 40:80] == 128).all()
+    policy = RedactionPolicy(shape=Shape.BOX, margin=0.1, style=style)
+    place, grown = Box(50, 50, 70, 70), Box(40, 40, 80, 80)
+    frame = redact(photo, looked(photo), policy, Instructions(), harder=(face(place),))
+    assert frame.regions == (grown,)
     assert frame.detections.faces == ()
+    other = photo.copy()
+    other[40:80, 40:80] = noise(8, 40, 40, 3)
+    same = redact(other, looked(photo), policy, Instructions(), harder=(face(place),))
+    assert (frame.pixels == same.pixels).all()
+    if style is Style.FILL:
+        assert (frame.pixels[40:80, 40:80] == 128).all()
+
+
+@pytest.mark.parametrize("style", [Style.BLUR, Style.PIXELATE])
+def test_nothing_of_a_blur_that_hid_too_little_shows_under_the_veil(style: Style) -> None:
+    photo = np.full((120, 120, 3), 60, np.uint8)
+    photo[50:70, 50:70] = 250
+    policy = RedactionPolicy(shape=Shape.BOX, margin=0.1, style=style)
+    survivor = face(Box(50, 50, 70, 70))
+    found = looked(photo, survivor.box)
+    frame = redact(photo, found, policy, Instructions(), harder=(survivor,))
+    assert (frame.pixels == 60).all()
 
 
 def test_a_place_hidden_for_a_neighbouring_frame_adds_no_tint() -> None:
@@ -265,6 +283,39 @@ def test_nothing_found_and_nothing_said_leaves_every_pixel() -> None:
     frame = redact(photo, looked(photo, Box(-20, -20, -5, -5)), RedactionPolicy(), outside)
     assert frame.regions == ()
     assert (frame.pixels == photo).all()
+
+
+COVERED = Box(40, 40, 60, 60)
+MARKS = ("eye_left", "eye_right", "nose", "mouth_left", "mouth_right")
+
+
+def marked(box: Box, *points: tuple[float, float]) -> Face:
+    return replace(face(box), landmarks=Landmarks(**dict(zip(MARKS, points, strict=True))))
+
+
+@pytest.mark.parametrize(
+    ("found", "style", "shows"),
+    [
+        (face(Box(42, 42, 58, 58)), Style.VEIL, False),
+        (face(Box(42, 42, 58, 58)), Style.FILL, False),
+        (face(Box(42, 42, 58, 58)), Style.BLUR, True),
+        (face(Box(42, 42, 58, 58)), Style.PIXELATE, True),
+        (face(Box(42, 42, 62, 60)), Style.VEIL, False),
+        (face(Box(50, 40, 75, 60)), Style.VEIL, True),
+        (face(Box(70, 40, 90, 60)), Style.VEIL, True),
+        # A head around the veil; and one whose mouth peeps out.
+        (marked(Box(36, 36, 62, 62), *[(45.0 + i, 50.0) for i in range(5)]), Style.VEIL, False),
+        (marked(Box(36, 36, 62, 62), *[(53.0 + 2 * i, 50.0) for i in range(5)]), Style.VEIL, True),
+        (marked(Box(20, 20, 80, 80), *[(45.0 + i, 50.0) for i in range(5)]), Style.VEIL, True),
+    ],
+)
+def test_what_still_shows_is_what_the_cover_does_not_hide(
+    found: Face, style: Style, shows: bool
+) -> None:
+    policy = RedactionPolicy(style=style, shape=Shape.BOX, margin=0.0)
+    every = covers(looked(noise(1, 100, 100, 3), COVERED), policy, Instructions())
+    assert still_visible([found], every, Instructions()) == ((found,) if shows else ())
+    assert not still_visible([found], every, Instructions(keep=(Box(0, 0, 100, 100),)))
 
 
 def test_detections_of_another_frame_are_refused() -> None:

@@ -190,11 +190,12 @@ def test_no_port_of_any_child_serves_or_deletes_an_original(up: Up) -> None:
     }
     assert {address for address, _ in listeners} == {"127.0.0.1"}
     assert {port for _, port in listeners} == set(wanted_ports(up.installation.settings).values())
+    context = anybody()
     for _, port in sorted(listeners):
         for method, path in Original(fid="1,01637037d6").paths():
             for answer in (
                 ask(f"http://127.0.0.1:{port}{path}", method),
-                ask(f"https://127.0.0.1:{port}{path}", method, anybody()),
+                ask(f"https://127.0.0.1:{port}{path}", method, context),
             ):
                 assert MARK not in answer[1], (port, method, path)
     found = up.installation.s3("admin").get_object(Bucket="photos", Key=key)["Body"].read()
@@ -222,7 +223,10 @@ def test_a_part_that_is_killed_comes_back_and_photos_still_come_out(up: Up, name
     until(lambda: f"{label}: runs again" in up.said())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+)
 def test_whatever_ends_it_no_process_and_no_listener_is_left(how: signal.Signals) -> None:
     with new_installation() as installation, running_up(installation) as up:
         children = descendants(up.process.pid)

@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 HIDDEN = "[hidden]"
 _TELLING = ("secret", "password", "passwd", "token", "authorization", "signature", "private_key")
 _CHATTY = ("botocore", "boto3", "urllib3", "nats", "PIL", "alembic", "opentelemetry", "asyncio")
-_STEADY_FIELDS = (
-    "timestamp",
-    "level",
-    "component",
-    "event",
-    "exception",
-    "_record",
-    "_from_structlog",
-)
+_FIRST_FIELDS = ("timestamp", "level", "component", "event")
 
 # --- logs ------------------------------------------------------------------------------------
 
@@ -125,7 +117,8 @@ class _Hiding:
 
 
 def _as_json(event: Mapping[str, Any]) -> str:
-    return json.dumps(event, default=str, ensure_ascii=False)
+    first = {name: event[name] for name in _FIRST_FIELDS if name in event}
+    return json.dumps({**first, **event}, default=str, ensure_ascii=False)
 
 
 def _as_text(event: Mapping[str, Any]) -> str:
@@ -133,7 +126,9 @@ def _as_text(event: Mapping[str, Any]) -> str:
     stamp = str(event["timestamp"])[:19] + "Z"
     component = f"{event['component']}: " if event.get("component") else ""
     fields = "".join(
-        f" {name}={_field(value)}" for name, value in event.items() if name not in _STEADY_FIELDS
+        f" {name}={_field(value)}"
+        for name, value in event.items()
+        if name not in {*_FIRST_FIELDS, "exception"} and value is not None
     )
     line = f"{stamp} {event['level']:<7} {component}{_printable(str(event['event']))}{fields}"
     return f"{line}\n{event['exception']}" if event.get("exception") else line

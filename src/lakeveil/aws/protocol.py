@@ -210,12 +210,14 @@ class _Door:
             body, digest = await _read_body(receive, largest, self.body_timeout_s)
             if self.limiter is None:
                 self.limiter = anyio.CapacityLimiter(self.threads)
-            work = functools.partial(self._perform, replace(head, body_sha256=digest), body, call)
+            work = functools.partial(
+                self._authenticated, replace(head, body_sha256=digest), body, call
+            )
             return await anyio.to_thread.run_sync(work, limiter=self.limiter)
         finally:
             self.taken -= 1
 
-    def _perform(self, request: SignedRequest, body: bytes | None, call: _Call) -> bytes:
+    def _authenticated(self, request: SignedRequest, body: bytes | None, call: _Call) -> bytes:
         caller, signed = verify(
             request,
             secret_of=self.access.secret_of,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,8 @@ def command(session: Session, workers: int | None) -> None:
     settings, started = session.settings, time.monotonic()
     # Whatever the children write is for their owner only.
     os.umask(0o077)
-    with prepared(settings, session.say) as home:
+    say = _undisturbed(session)
+    with prepared(settings, say) as home:
         supervisor = Supervisor(
             children(
                 settings,
@@ -62,20 +64,29 @@ def command(session: Session, workers: int | None) -> None:
                 config_file=session.config_file.absolute() if session.config_file else None,
                 environ=os.environ,
             ),
-            say=lambda name, text: session.say(f"  {_NAMES.get(name, name)}: {text}"),
+            say=lambda name, text: say(f"  {_NAMES.get(name, name)}: {text}"),
         )
-        stopping = _stopping(session, supervisor)
-        session.say(f"starting {len(supervisor.children)} processes")
+        stopping = _stopping(supervisor)
+        say(f"starting {len(supervisor.children)} processes; Ctrl-C stops them")
         try:
             if supervisor.start(stopping):
                 _announce(session, supervisor, home.aws_env, time.monotonic() - started)
                 supervisor.watch(stopping)
         finally:
             supervisor.stop()
-    session.say("everything is stopped")
+    say("everything is stopped")
 
 
-def _stopping(session: Session, supervisor: Supervisor) -> threading.Event:
+def _undisturbed(session: Session) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        # Whoever read it may be gone, and his terminal: no reason to leave children unwatched.
+        with suppress(OSError):
+            session.say(text)
+
+    return say
+
+
+def _stopping(supervisor: Supervisor) -> threading.Event:
     """Set by Ctrl-C, SIGTERM and a terminal that closes; a second Ctrl-C kills."""
     stopping = threading.Event()
 
@@ -86,9 +97,7 @@ def _stopping(session: Session, supervisor: Supervisor) -> threading.Event:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    # Whoever reads what we say may go away: no reason to leave the children without a watch.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    session.say("Ctrl-C stops everything")
     return stopping
 
 
@@ -112,8 +121,8 @@ def _announce(
             for name, child in supervisor.children.items()
         ],
     }
-    session.emit_line(document, _welcome(settings, aws_env, took_s))
-    sys.stdout.flush()
+    with suppress(OSError):
+        session.emit_line(document, _welcome(settings, aws_env, took_s))
 
 
 def _welcome(settings: Settings, aws_env: Path | None, took_s: float) -> str:

@@ -23,7 +23,7 @@ from lakeveil.ports import Queue, Spool, SpooledEvent
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 256
-_LOOK_UP_S = 1.0
+_LOOK_UP_S = 0.2
 _AGAIN_S = 1.0
 
 Documents = Sequence[Mapping[str, Any]]

@@ -85,5 +85,6 @@ def _probability(
 ) -> Array:
     theta = np.array(astuple(weights), np.float32)
     logit = features(yunet, centerface, closer, sides) @ theta
-    probability: Array = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    # Never certain: nothing that was measured could tell 0.9999 from 1.
+    probability: Array = np.clip(1 / (1 + np.exp(-logit)), 1e-4, 0.9999).astype(np.float32)
     return probability

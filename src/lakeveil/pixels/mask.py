@@ -60,6 +60,12 @@ class Mask:
                 inside[y - box.top, max(0, start - box.left) : max(0, stop - box.left)] = True
         return inside
 
+    def covers(self, point: tuple[float, float]) -> bool:
+        """Whether the pixel that holds `point` (x, y) is covered."""
+        left, top = math.floor(point[0]), math.floor(point[1])
+        pixel = Box(left, top, left + 1, top + 1)
+        return pixel.intersection(self.bounds) > 0 and bool(self.covered(pixel)[0, 0])
+
     def paste(self, target: NDArray[np.uint8], colours: NDArray[np.uint8], at: Box) -> None:
         """Replace the covered pixels of `target`; `colours` holds the pixels of `at`.
 

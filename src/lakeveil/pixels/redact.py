@@ -20,6 +20,8 @@ HARDER_MARGIN = 0.5
 """Growth per side, at least, of what a first redaction did not hide."""
 HIDDEN_SHARE = 0.8
 """Of a box found after the redaction: so much of it under what holds no face, and none is left."""
+FEATURES_SHARE = 0.5
+"""The same, where eyes, nose and mouth are all under it."""
 
 
 def redact(
@@ -36,7 +38,8 @@ def redact(
     pixels: (height, width, channels) uint8, upright; grey, grey + alpha, RGB or RGBA. It is left
     as it is; pixels outside the masks are the same in the result.
     also: places to hide as they are, such as the faces of a neighbouring frame.
-    harder: faces that an earlier redaction of this frame left visible: grown further, and filled.
+    harder: faces that an earlier redaction of this frame left visible: grown further, and hidden by
+        what is not made of them (a veil without tint, or the fill if that is the policy's style).
 
     A veil's tint is taken for detected faces and for `hide` boxes; `also` and `harder` add none.
 
@@ -79,6 +82,7 @@ def covers(
     """What `redact` hides with the same arguments, in order; places off the frame are left out."""
     width, height = detections.width, detections.height
     grown = max(HARDER_MARGIN, 2 * policy.margin)
+    stronger = Style.FILL if policy.style is Style.FILL else Style.VEIL
     # A face's mean colour is that of its own box; the margin would mix the surroundings in.
     places: list[tuple[Box, Box | None, Style]] = [
         *(
@@ -87,7 +91,7 @@ def covers(
         ),
         *((box, box, policy.style) for box in instructions.hide),
         *((box, None, policy.style) for box in also),
-        *((f.box.padded(grown), None, Style.FILL) for f in harder),
+        *((f.box.padded(grown), None, stronger) for f in harder),
     ]
     every = []
     for box, source, style in places:
@@ -114,13 +118,29 @@ def still_visible(
     """Of the faces `found` on a redacted frame, those that its covers did not hide.
 
     A veil and a fill are made of what lies outside the masks: what a detector takes for a face
-    in there (a veil looks like one) tells nothing, and only a box that reaches out substantially
-    is a face that was never covered. `blur` and `pixelate` are made of the face itself: whatever
-    is found in there still shows.
+    in there (a veil looks like one) tells nothing. Only a box that reaches out substantially is a
+    face that was never covered, unless eyes, nose and mouth all lie in there: then it is the veil
+    with the hair around it. `blur` and `pixelate` are made of the face itself: whatever is found
+    in there still shows.
     """
     hiding = [c.mask for c in every if c.style in {Style.VEIL, Style.FILL}]
-    return tuple(
-        f for f in hidden(found, instructions) if covered_share(f.box, hiding) < HIDDEN_SHARE
+    return tuple(f for f in hidden(found, instructions) if not _is_covered(f, hiding))
+
+
+def _is_covered(face: Face, hiding: Sequence[Mask]) -> bool:
+    share = covered_share(face.box, hiding)
+    if share >= HIDDEN_SHARE or face.landmarks is None:
+        return share >= HIDDEN_SHARE
+    marks = face.landmarks
+    return share >= FEATURES_SHARE and all(
+        any(mask.covers(point) for mask in hiding)
+        for point in (
+            marks.eye_left,
+            marks.eye_right,
+            marks.nose,
+            marks.mouth_left,
+            marks.mouth_right,
+        )
     )
 
 
@@ -130,9 +150,6 @@ def _apply(
     policy: RedactionPolicy,
     every: Sequence[Cover],
 ) -> None:
-    veiled = [c for c in every if c.style is Style.VEIL]
-    tints = [tint_of(pixels, c.tint_from) if c.tint_from else None for c in veiled]
-    lay_veil(target, pixels, [c.mask for c in veiled], tints, [c.mask for c in every])
     for cover in every:
         match cover.style:
             case Style.VEIL:
@@ -143,3 +160,7 @@ def _apply(
                 pixelate(target, cover.mask, policy.blocks)
             case Style.FILL:
                 fill(target, cover.mask)
+    # Last: where a veil covers a blur that did not hide enough, the veil is what stays.
+    veiled = [c for c in every if c.style is Style.VEIL]
+    tints = [tint_of(pixels, c.tint_from) if c.tint_from else None for c in veiled]
+    lay_veil(target, pixels, [c.mask for c in veiled], tints, [c.mask for c in every])

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lakeveil.pixels.scaling import resized
+
+
+@pytest.mark.parametrize(("size", "to"), [((300, 400), 200), ((3001, 2003), 512), ((40, 30), 90)])
+def test_the_longer_side_becomes_what_was_asked_for(size: tuple[int, int], to: int) -> None:
+    scaled, scale = resized(np.zeros((*size, 3), np.uint8), to)
+    assert max(scaled.shape[:2]) == to
+    assert scale == to / max(size)
+    assert scaled.shape[0] / scaled.shape[1] == pytest.approx(size[0] / size[1], rel=0.02)
+
+
+def test_shrinking_averages_every_pixel() -> None:
+    board = np.indices((1024, 1024)).sum(axis=0) % 2 * 255
+    photo = np.repeat(board[:, :, None], 3, axis=2).astype(np.uint8)
+    scaled, _ = resized(photo, 100)
+    assert scaled.min() > 120
+    assert scaled.max() < 135
+
+
+def test_things_stay_where_they_are() -> None:
+    photo = np.zeros((1501, 2777, 3), np.uint8)
+    photo[1200:1300, 2600:2700] = 255
+    scaled, scale = resized(photo, 300)
+    rows, columns = np.nonzero(scaled[:, :, 0] > 127)
+    assert columns.mean() / scale == pytest.approx(2650, abs=8)
+    assert rows.mean() / scale == pytest.approx(1250, abs=8)
+
+
+def test_nothing_to_do_returns_the_photo_itself() -> None:
+    photo = np.zeros((30, 40, 3), np.uint8)
+    scaled, scale = resized(photo, 40)
+    assert scaled is photo
+    assert scale == 1
