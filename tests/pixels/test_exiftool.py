@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,6 @@ PRIVATE = (
 KEEP = ("camera", "dates", "exposure")
 
 
-def _originals() -> Iterator[tuple[str, bytes]]:
-    yield from ((f"original {name}", made()) for name, made in PLANTED.items())
-
-
 def _cleaned() -> Iterator[tuple[str, bytes]]:
     for name in [*PLANTED, *sorted(RECODED)]:
         data = (PLANTED.get(name) or FILES[name])()
@@ -61,14 +57,17 @@ def _redacted() -> Iterator[tuple[str, bytes]]:
     )
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Everything exiftool finds, in embedded documents and of unknown tags too, file by file."""
-    folder = tmp_path_factory.mktemp("exiftool")
-    for name, data in (*_originals(), *_cleaned(), *_redacted()):
-        (folder / name).write_bytes(data)
+Tags = dict[str, dict[str, Any]]
+"""File -> tag with its group -> value."""
+
+
+def asked(files: Sequence[tuple[str, bytes]], folder: Path, *options: str) -> Tags:
+    """What exiftool finds in each file."""
+    paths = [folder / name for name, _ in files]
+    for path, (_, data) in zip(paths, files, strict=True):
+        path.write_bytes(data)
     done = subprocess.run(
-        ["exiftool", "-json", "-a", "-u", "-U", "-ee3", "-G1", "-b", *map(str, folder.iterdir())],
+        ["exiftool", "-json", "-a", "-u", "-G1", *options, *map(str, paths)],
         capture_output=True,
         check=True,
         timeout=100,
@@ -76,12 +75,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return {Path(tags["SourceFile"]).name: tags for tags in json.loads(done.stdout)}
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Tags:
+    """All there is in releases, in embedded documents and of unknown tags too."""
+    every = [*_cleaned(), *_redacted()]
+    return asked(every, tmp_path_factory.mktemp("releases"), "-U", "-ee3", "-b")
+
+
 @pytest.mark.parametrize("name", ["jpeg", "tiff", "webp", "png", "avif"])
-def test_exiftool_finds_all_of_it_in_the_originals(
-    name: str, found: dict[str, dict[str, Any]]
-) -> None:
+def test_exiftool_finds_all_of_it_in_the_originals(name: str, tmp_path: Path) -> None:
     """The planted files are what the tests below claim: without that they would prove nothing."""
-    text = json.dumps(found[f"original {name}"])
+    text = json.dumps(asked([("original", PLANTED[name]())], tmp_path))
     assert SECRET.decode() in text
     assert "SerialNumber" in text
     assert "GPSLatitude" in text
@@ -96,7 +100,7 @@ def test_exiftool_finds_all_of_it_in_the_originals(
     ],
 )
 def test_exiftool_finds_no_second_image_and_nothing_private_in_a_release(
-    name: str, found: dict[str, dict[str, Any]]
+    name: str, found: Tags
 ) -> None:
     tags = found[name]
     assert SECRET.decode() not in json.dumps(tags)

@@ -134,7 +134,7 @@ def check_boxes(candidates: Candidates) -> Candidates:
         DetectorFailed: one did.
     """
     for values in (candidates.boxes, candidates.landmarks):
-        if not np.isfinite(values.sum(dtype=np.float64)):
+        if not np.isfinite(values).all():
             raise _nonsense("a face of infinite size")
     return candidates
 

@@ -64,17 +64,19 @@ def decoded(
     row, column = np.nonzero(heat >= least)
     if not len(row):
         return nothing()
-    # Height comes first in every output; turned round here, once.
-    size = np.exp(outputs[SIZE][0][::-1, row, column].T) * _STRIDE
-    offset = outputs[OFFSET][0][::-1, row, column].T
-    cell = np.stack([column, row], axis=1).astype(np.float32)
-    corner = (cell + offset + np.float32(0.5)) * _STRIDE - size / 2
-    points = outputs[POINTS][0][:, row, column].T.reshape(-1, 5, 2)[:, :, ::-1]
-    every = Candidates(
-        np.concatenate([corner, corner + size], axis=1).astype(np.float32),
-        heat[row, column],
-        (corner[:, None] + points * size[:, None]).astype(np.float32),
-    )
+    # What overflows is caught by `check_boxes`.
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Height comes first in every output; turned round here, once.
+        size = np.exp(outputs[SIZE][0][::-1, row, column].T) * _STRIDE
+        offset = outputs[OFFSET][0][::-1, row, column].T
+        cell = np.stack([column, row], axis=1).astype(np.float32)
+        corner = (cell + offset + np.float32(0.5)) * _STRIDE - size / 2
+        points = outputs[POINTS][0][:, row, column].T.reshape(-1, 5, 2)[:, :, ::-1]
+        every = Candidates(
+            np.concatenate([corner, corner + size], axis=1).astype(np.float32),
+            heat[row, column],
+            (corner[:, None] + points * size[:, None]).astype(np.float32),
+        )
     check_boxes(every)
     if not suppress:
         return every

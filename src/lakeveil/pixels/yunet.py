@@ -71,7 +71,8 @@ def decoded(outputs: Mapping[str, Array], shape: tuple[int, ...], *, least: floa
         row, column = np.divmod(at, width // stride)
         cell = np.stack([column, row], axis=1).astype(np.float32)
         centre = (cell + box[:, :2]) * stride
-        half = np.exp(box[:, 2:]) * (stride / 2)
+        with np.errstate(over="ignore"):  # caught by `check_boxes`
+            half = np.exp(box[:, 2:]) * (stride / 2)
         found.append(
             Candidates(
                 np.concatenate([centre - half, centre + half], axis=1).astype(np.float32),
