@@ -32,7 +32,7 @@ from demo.progress import Board, Progress, read  # noqa: E402
 SOURCE, RELEASE = "photos", "photos-released"
 FOLLOW_FOR_S = 120.0
 LOOK_EVERY_S = 0.1
-IN_THE_STRIP = ("portrait.jpg", "group.jpg", "thumbnail.jpg")
+IN_THE_STRIP = ("rotated.jpg", "group.jpg", "thumbnail.jpg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,8 +239,8 @@ def _say_where_to_look(console: Console, output: Path, home: Path) -> None:
     console.print("\nNext:")
     console.print("  make up                            run it yourself, until Ctrl-C")
     console.print("  docs/tutorial.md                   ten minutes, with your own photos")
-    config = _short(home / "lakeveil.toml")
-    console.print(f"  lakeveil --config {config} up    go on with the demo's stack")
+    again = f"{_short(Path(stack.program()))} --config {_short(home / 'lakeveil.toml')} up"
+    console.print(f"  {again}\n{'':37}go on with the demo's stack", soft_wrap=True)
 
 
 def _short(path: Path) -> str:

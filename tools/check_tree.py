@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MAX_BYTES = 600_000
 _ADDRESS = re.compile(r"://|--index|--find-links|\bfile:|^#", re.MULTILINE)
-# A home directory or a checkout somewhere: no other machine has it.
-_PATH = re.compile(r"(?<![\w./-])/(?:home|Users|root|work)/[\w.-]+")
+# A home directory or a checkout somewhere: no other machine has it (but for made-up users).
+_PATH = re.compile(r"(?<![\w./-])/(?:home|Users|root|work)/(?!somebody\b)[\w.-]+")
 
 
 def main() -> None:

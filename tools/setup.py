@@ -77,7 +77,8 @@ def _pip_command(python: Path, *args: str) -> list[str]:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, check=False)
+    # Results are not news here; progress and errors come on stderr.
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     if done.returncode:
         sys.exit(f"failed ({done.returncode}): {' '.join(command)}")
 

@@ -32,7 +32,7 @@ from lakeveil.flows.redact_photo import redact_photo
 from lakeveil.pixels.rendition import Rendition
 from lakeveil.ports import Darkroom
 from lakeveil.settings import load_settings
-from lakeveil.wiring.photo_function import PhotoFunction, open_function
+from lakeveil.wiring.photo_function import PhotoFunction, open_function, start_logging
 
 RESERVE_S = 3.0
 """Left at the end of an invocation to write one release and to answer the queue."""
@@ -62,6 +62,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 def _function() -> PhotoFunction:
     """Opened by the first invocation and kept for those that follow."""
     settings, _ = load_settings(environ=os.environ)
+    start_logging(settings)
     memory = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
     return open_function(settings, function_memory_mib=int(memory) if memory else None)
 

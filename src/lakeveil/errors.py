@@ -98,7 +98,5 @@ def _snake_case(name: str) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
 
 
-def _rebuild(
-    kind: type[LakeveilError], what: str, why: str, fix: str, code: str
-) -> LakeveilError:
+def _rebuild(kind: type[LakeveilError], what: str, why: str, fix: str, code: str) -> LakeveilError:
     return kind(what, why=why, fix=fix, code=code)

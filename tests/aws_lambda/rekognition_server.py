@@ -60,7 +60,7 @@ def running_rekognition() -> Iterator[RekognitionServer]:
     service = RekognitionServer()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - http.server's name
+        def do_POST(self) -> None:
             assert self.headers["X-Amz-Target"] == "RekognitionService.DetectFaces"
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, answer = service.answer(json.loads(body))

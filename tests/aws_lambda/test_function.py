@@ -17,7 +17,7 @@ from lakeveil.core.object_event import Change, ObjectEvent
 from lakeveil.errors import SetupError
 from lakeveil.settings import load_settings
 from lakeveil.wiring.photo_function import open_function
-from tests.aws_lambda.function_bench import batch
+from tests.aws_lambda.function_bench import REGION, batch
 from tests.aws_lambda.rekognition_server import RekognitionServer, running_rekognition
 from tests.stack_fixture import Weed
 
@@ -59,6 +59,7 @@ class Deployed:
         settings, _ = load_settings(
             environ={
                 "LAKEVEIL_STORE__ENDPOINT": self.weed.endpoint,
+                "LAKEVEIL_STORE__REGION": REGION,
                 "LAKEVEIL_QUEUE__KIND": "sqs",
                 "LAKEVEIL_QUEUE__DEAD_LETTER_URL": self.dead_url,
                 "LAKEVEIL_WORKER__TIMEOUT_S": "25",

@@ -199,16 +199,16 @@ def test_only_the_failed_part_of_a_batch_comes_back(queue: Queue) -> None:
     assert queue.depth() == 2
 
 
-@pytest.mark.parametrize("answer", ["extend", "ack", "nack", "bury"])
-def test_whoever_lost_the_lease_may_not_answer(broker: Broker, queue: Queue, answer: str) -> None:
+def test_whoever_lost_the_lease_may_not_answer(broker: Broker, queue: Queue) -> None:
     queue.put([b"x"])
     (lost,) = _receive(queue, 1)
     other = broker.connect()
     (held,) = _receive(other, 1)
     other.extend(held)
-    with pytest.raises(Conflict) as caught:
-        _answer(queue, answer, lost)
-    assert caught.value.code == "lease_lost"
+    for answer in ("extend", "ack", "nack", "bury"):
+        with pytest.raises(Conflict) as caught:
+            _answer(queue, answer, lost)
+        assert caught.value.code == "lease_lost"
     other.ack(held)
     assert queue.dead() == []
     assert queue.depth() == 0

@@ -66,7 +66,7 @@ def test_on_a_terminal_the_table_is_drawn_in_place() -> None:
         board.show([Progress(key="a.jpg", state="looking")])
         board.show([Progress(key="a.jpg", state="released", faces=1, ms={"get": 3.0})])
     assert "released" in out.getvalue()
-    assert "get ms" in out.getvalue()
+    assert "stages in milliseconds" in out.getvalue()
 
 
 def test_a_quarantined_photo_says_why() -> None:

@@ -159,9 +159,12 @@ def jpeg(image: Image.Image | None = None, **options: object) -> bytes:
         + segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + XMP)
         + segment(0xE1, b"http://ns.adobe.com/xmp/extension/\x00" + bytes(40) + XMP)
         + segment(0xE2, b"ICC_PROFILE\x00\x01\x01" + icc)
-        + segment(0xE2, _mpf(100_000, len(small)))
+        + segment(0xE2, _mpf(0, len(small)))
         + segment(0xE4, b"QTI Debug Metadata\x00" + SECRET)
-        + segment(0xEB, b"JP\x00\x01" + SECRET)
+        + segment(
+            0xEB,
+            b"JP\x00\x01\x00\x00\x00\x01" + struct.pack(">I", 8 + len(SECRET)) + b"jumb" + SECRET,
+        )
         + segment(
             0xED, b"Photoshop 3.0\x008BIM\x04\x0c\x00\x00" + struct.pack(">I", len(small)) + small
         )
@@ -170,7 +173,11 @@ def jpeg(image: Image.Image | None = None, **options: object) -> bytes:
         + SECRET.replace(b"\xff", b"")
     )
     tail = small + b"MotionPhoto_Data\x00\x00\x00\x18ftypmp42" + SECRET + b"PK\x03\x04" + SECRET
-    return b"\xff\xd8" + head + data[at:] + tail
+    made = bytearray(b"\xff\xd8" + head + data[at:])
+    # The index counts from its own header.
+    header = made.index(b"MPF\x00") + 4
+    struct.pack_into("<I", made, header + 50 + 16 + 8, len(made) - header)
+    return bytes(made) + tail
 
 
 def _png_extras() -> bytes:

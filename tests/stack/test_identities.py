@@ -92,6 +92,12 @@ def test_a_wrong_secret_and_an_unknown_key_are_refused(weed: Weed) -> None:
         assert _refused(USES["list"], s3, SOURCE)
 
 
+def test_a_mistyped_bucket_is_an_error(weed: Weed) -> None:
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        weed.s3().put_object(Bucket="phtoos", Key="a.jpg", Body=b"x")
+    assert "phtoos" not in {bucket["Name"] for bucket in weed.s3().list_buckets()["Buckets"]}
+
+
 def test_an_aws_client_needs_nothing_but_the_env_file(weed: Weed, tmp_path: Path) -> None:
     env_file = write_aws_config(weed.home, endpoint=weed.endpoint, region="us-east-1")
     photo = tmp_path / "photo.jpg"

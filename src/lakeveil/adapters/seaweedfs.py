@@ -92,6 +92,8 @@ def weed_mini(
         "-admin.ui=false",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
+        # Else a mistyped bucket comes into being, and nobody looks at what is put there.
+        "-s3.autoCreateBucket=false",
         "-filer.exposeDirectoryData=false",
         "-filer.disableDirListing=true",
         # One volume server: nobody is there to learn that it goes.

@@ -89,8 +89,9 @@ def _read(file: BinaryIO) -> dict[str, Any]:
 
 def _invoke(settings: Settings, event: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     from lakeveil.aws_lambda import answer
-    from lakeveil.wiring.photo_function import open_function
+    from lakeveil.wiring.photo_function import open_function, start_logging
 
+    start_logging(settings)
     deadline = time.monotonic() + timeout_s
     function = open_function(settings, function_memory_mib=None)
     with closing(function):

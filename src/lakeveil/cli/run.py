@@ -92,9 +92,14 @@ def _announce(ready_file: Path | None) -> Callable[[], None]:
 
 
 def _configure_logging(session: Session) -> None:
-    from lakeveil.adapters.credentials import load_credentials
+    from lakeveil.adapters.credentials import FILE_NAME, load_credentials
     from lakeveil.adapters.telemetry import configure_logging
 
     settings = session.settings
-    hide = load_credentials(settings.home_path).secrets()
-    configure_logging(level=settings.log.level, form=settings.log.format, hide=hide)
+    # With a store and a queue of others there are none.
+    ours = (settings.home_path / FILE_NAME).exists()
+    configure_logging(
+        level=settings.log.level,
+        form=settings.log.format,
+        hide=load_credentials(settings.home_path).secrets() if ours else (),
+    )

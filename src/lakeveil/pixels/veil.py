@@ -122,16 +122,28 @@ def _membrane(grid: Surface, known: NDArray[np.bool_]) -> Surface:
 
 
 def _neighbour_mean(surface: Surface) -> Surface:
-    framed = np.pad(surface, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    cross = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
-    return ((surface + cross) / 5).astype(np.float32, copy=False)
+    """Each cell's mean with its four neighbours; at the border it is its own neighbour."""
+    # By hand: for the small surfaces of a crowd, numpy.pad takes longer than all the rest.
+    total = surface + surface
+    total[1:] += surface[:-1]
+    total[0] += surface[0]
+    total[:-1] += surface[1:]
+    total[-1] += surface[-1]
+    total[:, 1:] += surface[:, :-1]
+    total[:, 0] += surface[:, 0]
+    total[:, :-1] += surface[:, 1:]
+    total[:, -1] += surface[:, -1]
+    return (total - surface) / np.float32(5)
 
 
 def _halved(values: Surface) -> Surface:
     """Sums of 2 x 2 cells; a missing last row or column counts as zero."""
     height, width = values.shape[:2]
-    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
-    return even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
+    if height % 2 or width % 2:
+        even = np.zeros((height + height % 2, width + width % 2, values.shape[2]), np.float32)
+        even[:height, :width] = values
+        values = even
+    return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
 
 
 def _doubled(values: Surface, shape: tuple[int, ...]) -> Surface:

@@ -55,8 +55,15 @@ class PhotoFunction:
     """Stop the processes that stand by; Lambda itself never calls it."""
 
 
+def start_logging(settings: Settings) -> None:
+    """Send log lines to stderr, where Lambda collects them."""
+    # Lambda hands its role's keys over in the environment.
+    secrets = [os.environ.get(n, "") for n in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+    configure_logging(level=settings.log.level, form=settings.log.format, hide=secrets)
+
+
 def open_function(settings: Settings, *, function_memory_mib: int | None) -> PhotoFunction:
-    """Open store, queue and darkroom. Logging is set up on the way.
+    """Open store, queue and darkroom.
 
     `function_memory_mib` is what Lambda gives the whole function; None goes by the settings.
 
@@ -64,9 +71,6 @@ def open_function(settings: Settings, *, function_memory_mib: int | None) -> Pho
         SetupError: the models are missing or altered, or the darkroom does not start.
         UsageError: the collections feed each other.
     """
-    # Lambda hands its role's keys over in the environment.
-    secrets = [os.environ.get(n, "") for n in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
-    configure_logging(level=settings.log.level, form=settings.log.format, hide=secrets)
     collections = settings.photo_collections()
     clock = SystemClock()
     store = S3ObjectStore(
