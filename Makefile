@@ -37,7 +37,7 @@ check: $(READY)  ## Lint, types, architecture, lock files, generated docs
 fix: $(READY)  ## Format, and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(READY)  ## Measure speed, memory and recall; writes docs/benchmarks.md
+bench: $(READY) .venv-deface/.ready  ## Measure speed, memory and recall; writes docs/benchmarks.md
 	@$(BIN)/python bench/run.py
 
 docs: $(READY)  ## Write the reference pages anew from the code
@@ -47,8 +47,11 @@ lock: $(READY)  ## Resolve the dependencies anew into requirements/
 	@$(BIN)/python tools/lock.py
 
 .venv-aws/.ready: requirements/aws.txt
-	@$(PYTHON) tools/setup.py --aws
+	@$(PYTHON) tools/setup.py aws
+
+.venv-deface/.ready: requirements/deface.txt
+	@$(PYTHON) tools/setup.py deface
 
 clean:  ## Remove what was built; .lakeveil/ with your data stays
-	@rm -rf .venv .venv-aws dist build demo-output bench-output .lakeveil-demo .coverage* \
+	@rm -rf .venv .venv-* dist build demo-output bench-output .lakeveil-demo .coverage* \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

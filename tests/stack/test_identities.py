@@ -98,6 +98,11 @@ def test_a_mistyped_bucket_is_an_error(weed: Weed) -> None:
     assert "phtoos" not in {bucket["Name"] for bucket in weed.s3().list_buckets()["Buckets"]}
 
 
+def test_a_bucket_with_photos_in_it_does_not_go(weed: Weed) -> None:
+    with pytest.raises(ClientError, match="BucketNotEmpty"):
+        weed.s3().delete_bucket(Bucket=SOURCE)
+
+
 def test_an_aws_client_needs_nothing_but_the_env_file(weed: Weed, tmp_path: Path) -> None:
     env_file = write_aws_config(weed.home, endpoint=weed.endpoint, region="us-east-1")
     photo = tmp_path / "photo.jpg"

@@ -94,6 +94,8 @@ def weed_mini(
         "-s3.port.lance=0",
         # Else a mistyped bucket comes into being, and nobody looks at what is put there.
         "-s3.autoCreateBucket=false",
+        # As on S3 itself: a bucket must be empty before it can go.
+        "-s3.allowDeleteBucketNotEmpty=false",
         "-filer.exposeDirectoryData=false",
         "-filer.disableDirListing=true",
         # One volume server: nobody is there to learn that it goes.

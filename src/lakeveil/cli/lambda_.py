@@ -53,7 +53,7 @@ def invoke(session: Session, file: BinaryIO, timeout_s: float) -> None:
     \b
     Examples:
       lakeveil lambda invoke -e deploy/aws/events/put.json
-      aws s3api ... | lakeveil lambda invoke --json
+      lakeveil lambda invoke --json < event.json
     """
     event = _read(file)
     answer = _invoke(session.settings, event, timeout_s)

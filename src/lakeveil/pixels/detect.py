@@ -30,7 +30,9 @@ from lakeveil.pixels.tiles import tiles
 
 Network = Literal["yunet", "centerface"]
 
-TILE, TILE_OVERLAP = 1280, 160
+TILE: Mapping[Network, int] = {"yunet": 1280, "centerface": 960}
+"""Pixels a side; CenterFace takes more memory for each."""
+TILE_OVERLAP = 160
 MOST_ENLARGED = 2.5
 """No photo is enlarged further: it would cost more and show no more."""
 COARSEST = 10
@@ -338,7 +340,7 @@ def _distinct(looks: Sequence[Look], longest: int) -> list[Look]:
 def _tiled(photo: Photo, networks: Networks, look: Look) -> Candidates:
     height, width = photo.shape[:2]
     parts = []
-    for tile in tiles(width, height, most=TILE, overlap=TILE_OVERLAP):
+    for tile in tiles(width, height, most=TILE[look.network], overlap=TILE_OVERLAP):
         part = photo[tile.top : tile.bottom, tile.left : tile.right]
         found = propose(part, networks, look.network, look.least)
         parts.append(found.mapped(1.0, tile.left, tile.top))

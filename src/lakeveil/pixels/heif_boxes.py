@@ -183,7 +183,7 @@ def _extents(data: bytes, box: Box, idat: Box | None) -> dict[int, tuple[tuple[i
     sizes = reader.number(2)
     offset_size, length_size, base_size, index_size = (sizes >> s & 15 for s in (12, 8, 4, 0))
     found: dict[int, tuple[tuple[int, int], ...]] = {}
-    total = 0
+    pieces = total = 0
     for _ in range(reader.number(4 if version == 2 else 2)):  # noqa: PLR2004 - wide numbers
         item = reader.number(4 if version == 2 else 2)  # noqa: PLR2004 - wide numbers
         method = reader.number(2) & 15 if version else _FILE
@@ -204,9 +204,9 @@ def _extents(data: bytes, box: Box, idat: Box | None) -> dict[int, tuple[tuple[i
             if length < 0 or at + length > limit:
                 raise bad("truncated", "an item's data lies outside the file")
             extents.append((at, length))
-            total += 1
-            if total > _MAX_ITEMS:
-                raise bad("malformed", f"it has more than {_MAX_ITEMS} pieces of data")
+            pieces, total = pieces + 1, total + length
+            if pieces > _MAX_ITEMS or total > len(data):
+                raise bad("malformed", "it has more pieces of data than can be in it")
         found[item] = tuple(extents)
     return found
 

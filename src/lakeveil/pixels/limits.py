@@ -94,7 +94,7 @@ def _jpeg(data: bytes, limits: Limits) -> Header:
 
 
 def _tiff(data: bytes, limits: Limits) -> Header:
-    tiff = tiff_pages.read(data, max_scans=limits.max_jpeg_scans)
+    tiff = tiff_pages.read(data, max_scans=limits.max_jpeg_scans, max_pages=limits.max_frames)
     if any(page.part_pixels > limits.max_frame_pixels for page in tiff.pages):
         raise bad("too_many_pixels", "a tile of it is larger than a photo may be")
     for page in tiff.pages:

@@ -24,6 +24,7 @@ _EXACT_BYTES = {
 }  # fmt: skip
 _MOST_BYTES = {b"sBIT": 4, b"bKGD": 6, b"tRNS": 256, b"PLTE": 768}
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
+_PACKED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
 _MAX_CHUNKS = 200_000
 _MAX_UNPACKED_BYTES = 8 * 2**20
 _CHUNK_OVERHEAD = 12
@@ -100,7 +101,7 @@ def profile(icc: bytes) -> bytes:
 
 def _walk(data: bytes) -> list[Chunk]:
     chunks: list[Chunk] = []
-    at = len(SIGNATURE)
+    at, unpacked = len(SIGNATURE), 0
     while True:
         if at + _CHUNK_OVERHEAD > len(data):
             raise bad("truncated", "the final chunk is missing")
@@ -109,6 +110,13 @@ def _walk(data: bytes) -> list[Chunk]:
         if end + 4 > len(data):
             raise bad("truncated", f"the file ends within the chunk `{_name(kind)}`")
         chunks.append(_checked(data, Chunk(kind, start, end)))
+        if kind in _PACKED:
+            unpacked += len(_unpacked(_packed(kind, data[start:end])) or b"")
+            if unpacked > _MAX_UNPACKED_BYTES:
+                raise bad(
+                    "metadata_bomb",
+                    f"its texts and profiles unpack to over {_MAX_UNPACKED_BYTES} bytes",
+                )
         if kind == b"IEND":
             return chunks
         if len(chunks) > _MAX_CHUNKS:
@@ -125,9 +133,7 @@ def _checked(data: bytes, found: Chunk) -> Chunk:
             checksum = zlib.crc32(view[found.start : found.end], zlib.crc32(kind))
         if checksum != int.from_bytes(data[found.end : found.end + 4], "big"):
             raise bad("malformed", f"the checksum of a chunk `{_name(kind)}` is wrong")
-    elif kind in {b"zTXt", b"iTXt", b"iCCP"}:
-        _refuse_bomb(kind, data[found.start : found.end])
-    elif not kind[0] & 0x20:
+    elif kind not in _PACKED and not kind[0] & 0x20:
         raise bad("malformed", f"it needs the unknown chunk `{_name(kind)}` to be shown")
     return found
 
@@ -154,14 +160,6 @@ def _unpacked(packed: bytes) -> bytes | None:
     except zlib.error:
         return None
     return unpacked
-
-
-def _refuse_bomb(kind: bytes, payload: bytes) -> None:
-    unpacked = _unpacked(_packed(kind, payload))
-    if unpacked is not None and len(unpacked) > _MAX_UNPACKED_BYTES:
-        raise bad(
-            "metadata_bomb", f"a chunk `{_name(kind)}` unpacks to over {_MAX_UNPACKED_BYTES} bytes"
-        )
 
 
 def _icc(data: bytes, chunks: list[Chunk]) -> bytes:

@@ -21,6 +21,7 @@ _INTEGERS: Mapping[int, str] = {
 }  # fmt: skip
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7
 _MAX_ENTRIES = 4096
+_MAX_NUMBERS = 1_000_000
 _HEADER_BYTES = 8
 
 
@@ -34,7 +35,8 @@ class Value:
 
     type: int
     count: int
-    data: bytes
+    data: bytes | memoryview
+    """A view where it comes from a file: thousands of fields may claim the same megabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Layout:
     def integers(self, value: Value) -> tuple[int, ...]:
         """A field's whole numbers; () for a field of another type."""
         letter = _INTEGERS.get(value.type)
-        if letter is None:
+        if letter is None or value.count > _MAX_NUMBERS:
             return ()
         return struct.unpack(f"{self.order}{value.count}{letter}", value.data)
 
@@ -128,13 +130,13 @@ def _value(data: bytes, inline: int, kind: int, number: int, how: Layout) -> Val
         at = struct.unpack_from(f"{how.order}{'Q' if how.big else 'I'}", data, inline)[0]
     if at + size > len(data):
         return None
-    return Value(kind, number, bytes(data[at : at + size]))
+    return Value(kind, number, memoryview(data)[at : at + size])
 
 
 def swapped(value: Value) -> Value:
     """The same value in the other byte order."""
     word = _WORD_BYTES[value.type]
-    words = (value.data[i : i + word][::-1] for i in range(0, len(value.data), word))
+    words = (bytes(value.data[i : i + word])[::-1] for i in range(0, len(value.data), word))
     return Value(value.type, value.count, b"".join(words))
 
 
@@ -150,8 +152,9 @@ def written(fields: Mapping[int, Value], at: int, how: Layout, following: int = 
         value = fields[tag]
         head += struct.pack(f"{how.order}{entry_format}", tag, value.type, value.count)
         if len(value.data) <= offset_bytes:
-            head += value.data.ljust(offset_bytes, b"\x00")
+            head += bytes(value.data).ljust(offset_bytes, b"\x00")
         else:
             head += struct.pack(offset_format, tail_at + len(tail))
-            tail += value.data + b"\x00" * (len(value.data) % 2)
+            tail += value.data
+            tail += b"\x00" * (len(value.data) % 2)
     return bytes(head + struct.pack(offset_format, following) + tail)

@@ -16,6 +16,7 @@ JPEG_COMPRESSION = 7
 _OLD_JPEG = 6
 _RAW_PHOTOMETRIC = frozenset({32803, 34892})
 _MAX_PAGES = 10_000
+_MAX_PARTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +44,12 @@ class TiffFile:
     orientation: int | None
 
 
-def read(data: bytes, *, max_scans: int) -> TiffFile:
+def read(data: bytes, *, max_scans: int, max_pages: int = _MAX_PAGES) -> TiffFile:
     """Find and check the pages.
 
     Raises:
         BadPhoto: `malformed`, `truncated`, `contradictory`, `raw_camera_file`,
-            `unsupported_tiff`, or `too_many_scans` (of a JPEG-compressed page).
+            `unsupported_tiff`, `too_many_frames`, or `too_many_scans` (of a JPEG-compressed page).
     """
     if data[8:10] == b"CR":
         raise bad("raw_camera_file", "it is a Canon raw file")
@@ -57,7 +58,11 @@ def read(data: bytes, *, max_scans: int) -> TiffFile:
         directories = _chain(data, how)
     except BadDirectory as err:
         raise bad("malformed", str(err)) from err
+    if len(directories) > max_pages:
+        raise bad("too_many_frames", f"it has {len(directories)}; the limit is {max_pages}")
     pages = tuple(_page(data, d, how, max_scans=max_scans) for d in directories)
+    if sum(len(page.parts) for page in pages) > _MAX_PARTS:
+        raise bad("malformed", f"it has more than {_MAX_PARTS} strips or tiles")
     turned = {exif.orientation_of(d, how) for d in directories}
     if len(turned) > 1:
         raise bad("contradictory", "its pages have different orientations")

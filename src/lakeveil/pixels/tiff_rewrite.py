@@ -176,10 +176,10 @@ def _page(data: bytes, page: Page, how: Layout, out: bytearray) -> dict[int, Val
     fields[TILE_BYTES if page.tiled else STRIP_BYTES] = _longs(sizes, how)
     tables = page.directory.fields.get(JPEG_TABLES)
     if tables is not None and page.compression == JPEG_COMPRESSION:
-        cleaned = jpeg_segments.tables_only(tables.data)
+        cleaned = jpeg_segments.tables_only(bytes(tables.data))
         fields[JPEG_TABLES] = Value(UNDEFINED, len(cleaned), cleaned)
     profile = page.directory.fields.get(ICC_PROFILE)
-    if profile is not None and (icc := colour_profile.rewritten(profile.data)):
+    if profile is not None and (icc := colour_profile.rewritten(bytes(profile.data))):
         fields[ICC_PROFILE] = Value(UNDEFINED, len(icc), icc)
     return fields
 

@@ -6,10 +6,11 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any, cast
 
 from lakeveil.adapters.clock import SystemClock
-from lakeveil.errors import LakeveilError
+from lakeveil.errors import Refused, Unavailable
 from lakeveil.flows.reconcile import Asked, Reconciled, reconcile
 from lakeveil.settings import Settings
 from lakeveil.wiring.queue import open_queue
@@ -28,46 +29,38 @@ def run_reconciler(
     Raises:
         SetupError: there are no credentials, or the database cannot be opened.
     """
-    with closing(Asked(SystemClock())) as asked:
-        first = True
-        while not stopping.is_set():
-            rest_s = settings.reconcile.every_s
-            try:
-                for name, found in reconcile_once(settings, asked=asked, opened=ready).items():
-                    # Rounds that found nothing are not news.
-                    level = logging.INFO if found.enqueued or first else logging.DEBUG
-                    _log.log(level, "reconciled %s: %s", name, found.as_dict())
-                first = False
-            except LakeveilError as error:
-                _log.warning("%s: %s; another round follows", error.what, error.why)
-                rest_s = min(rest_s, _AFTER_TROUBLE_S)
-            stopping.wait(rest_s)
-
-
-def reconcile_once(
-    settings: Settings, *, asked: Asked, opened: Callable[[], None] = lambda: None
-) -> dict[str, Reconciled]:
-    """One round over every collection: its name -> what was found. Calls `opened` on the way.
-
-    Raises:
-        Unavailable: the store, the queue or the database did not answer.
-        SetupError: there are no credentials, or the database cannot be opened.
-    """
-    store = open_store(settings)
+    clock, store = SystemClock(), open_store(settings)
     with (
         open_ledger(settings) as ledger,
         closing(cast("Any", open_queue(settings))) as queue,
+        closing(Asked(clock)) as asked,
     ):
-        opened()
-        return {
-            collection.name: reconcile(
-                collection,
-                store=store,
-                ledger=ledger,
-                queue=queue,
-                clock=SystemClock(),
-                grace_s=settings.reconcile.grace_s,
-                asked=asked,
-            )
-            for collection in settings.photo_collections()
-        }
+        ready()
+        every = partial(
+            reconcile,
+            store=store,
+            ledger=ledger,
+            queue=queue,
+            clock=clock,
+            grace_s=settings.reconcile.grace_s,
+            asked=asked,
+        )
+        first = True
+        while not stopping.is_set():
+            rest_s = settings.reconcile.every_s
+            for collection in settings.photo_collections():
+                try:
+                    found = every(collection)
+                except (Unavailable, Refused) as error:
+                    _log.warning("%s: %s; another round follows", error.what, error.why)
+                    rest_s = min(rest_s, _AFTER_TROUBLE_S)
+                    continue
+                # Rounds that found nothing are not news.
+                level = logging.INFO if found.enqueued or first else logging.DEBUG
+                _log.log(level, "reconciled %s: %s", collection.name, _summary(found))
+            first = False
+            stopping.wait(rest_s)
+
+
+def _summary(found: Reconciled) -> str:
+    return ", ".join(f"{count} {name}" for name, count in found.as_dict().items())

@@ -1,0 +1,1 @@
+"""What the measuring programs themselves must get right."""
