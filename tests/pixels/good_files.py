@@ -111,6 +111,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "tiff": lambda: saved(picture(), "TIFF", icc_profile=icc()),
     "tiff big": lambda: saved(picture(), "TIFF", big_tiff=True),
     "tiff lzw": lambda: saved(picture(), "TIFF", compression="tiff_lzw"),
+    "tiff packbits": lambda: saved(picture(), "TIFF", compression="packbits"),
+    "tiff zstd": lambda: saved(picture(), "TIFF", compression="zstd"),
+    "tiff lzma": lambda: saved(picture(), "TIFF", compression="lzma"),
     "tiff jpeg": lambda: saved(picture(), "TIFF", compression="jpeg"),
     "tiff fax": lambda: saved(picture().convert("1"), "TIFF", compression="group4"),
     "tiff 16 bits": lambda: saved(sixteen_bits(), "TIFF"),
@@ -125,7 +128,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "heic": heic,
 }
 
-RECODED = frozenset({"avif sequence", "heic", "tiff jpeg"})
+RECODED = frozenset({"avif sequence", "heic", "tiff jpeg", "tiff lzma"})
 """Kinds whose pixels cannot be copied into a clean file, so they are encoded anew."""
 
 TAKES_EXIF = ("jpeg", "png", "webp", "avif", "tiff")

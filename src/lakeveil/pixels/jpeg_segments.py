@@ -168,14 +168,12 @@ def _scan(data: bytes, header: Segment, *, restarts: bool) -> Segment:
     if found is None:
         raise bad("truncated", "the picture data has no end")
     end = found.start()
-    expected = 0
-    for restart in _RESTART.finditer(data, header.end, end):
+    for number, restart in enumerate(_RESTART.finditer(data, header.end, end)):
         # Decoders guess differently where restart markers are out of order: what we look at
         # would not be what others show.
-        if not restarts or data[restart.end() - 1] != 0xD0 + expected % 8:
+        if not restarts or data[restart.end() - 1] != 0xD0 + number % 8:
             raise bad("malformed", "its restart markers are out of order, or not announced")
-        expected += 1
-        if expected > _MAX_RESTARTS:
+        if number > _MAX_RESTARTS:
             raise bad("malformed", f"it has more than {_MAX_RESTARTS} restart markers")
     return Segment(SOS, header.start, header.end, end)
 

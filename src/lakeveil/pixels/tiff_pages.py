@@ -60,13 +60,17 @@ def read(data: bytes, *, max_scans: int, max_pages: int = _MAX_PAGES) -> TiffFil
         raise bad("malformed", str(err)) from err
     if len(directories) > max_pages:
         raise bad("too_many_frames", f"it has {len(directories)}; the limit is {max_pages}")
-    pages = tuple(_page(data, d, how, max_scans=max_scans) for d in directories)
-    if sum(len(page.parts) for page in pages) > _MAX_PARTS:
-        raise bad("malformed", f"it has more than {_MAX_PARTS} strips or tiles")
+    pages: list[Page] = []
+    parts = 0
+    for found in directories:
+        pages.append(_page(data, found, how, max_scans=max_scans))
+        parts += len(pages[-1].parts)
+        if parts > _MAX_PARTS:
+            raise bad("malformed", f"it has more than {_MAX_PARTS} strips or tiles")
     turned = {exif.orientation_of(d, how) for d in directories}
     if len(turned) > 1:
         raise bad("contradictory", "its pages have different orientations")
-    return TiffFile(layout=how, pages=pages, orientation=turned.pop())
+    return TiffFile(layout=how, pages=tuple(pages), orientation=turned.pop())
 
 
 def _chain(data: bytes, how: Layout) -> list[Directory]:
