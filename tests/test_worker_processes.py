@@ -13,7 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from lakeveil.adapters import tables
+from lakeveil.adapters.database import open_database, transaction
 from lakeveil.adapters.queue_jetstream import JetStreamQueue
 from lakeveil.core.events import Change, ObjectEvent, to_s3_notification
 from tests.stack_fixture import Nats, running_nats
@@ -58,6 +61,20 @@ class Crew:
         process.stdin.write(described(job))
         process.stdin.close()
         self.processes.append(process)
+
+    def ready(self, *, slots: int) -> None:
+        """Wait until so many slots are held."""
+        engine = open_database(self.job.database)
+        until = time.monotonic() + 30
+        counted = sa.select(sa.func.count()).select_from(tables.slots)
+        while True:
+            with transaction(engine) as tx:
+                held = tx.execute(counted).scalar_one()
+            if held == slots:
+                break
+            assert time.monotonic() < until, f"{held} slots are held"
+            time.sleep(0.1)
+        engine.dispose()
 
     def put(self, count: int) -> set[str]:
         """So many events; returns their keys."""
@@ -109,12 +126,14 @@ def crew(nats: Nats, tmp_path: Path) -> Iterator[Crew]:
 
 
 def test_reserved_concurrency_holds_over_several_processes(crew: Crew) -> None:
-    keys = crew.put(120)
     for _ in range(3):
-        crew.start(limit=2, threads=2, work_s=0.03)
+        crew.start(limit=2, threads=1, work_s=0.03)
+    crew.ready(slots=2)
+    keys = crew.put(120)
     diary = crew.drained(within_s=40)
     assert _finished(diary) == dict.fromkeys(keys, 1)
     assert _most_at_once(diary, crew.killed_at) == 2
+    assert len({entry.who.partition("-")[0] for entry in diary}) >= 2
 
 
 @pytest.mark.timeout(200)
@@ -169,9 +188,10 @@ def test_nothing_is_lost_when_the_broker_is_killed_in_mid_run(tmp_path: Path) ->
 
 
 def test_the_detection_rate_is_shared_by_all_processes(crew: Crew) -> None:
-    crew.put(30)
     for _ in range(2):
         crew.start(limit=4, threads=2, detections_per_second=10.0)
+    crew.ready(slots=4)
+    crew.put(30)
     diary = crew.drained(within_s=40)
     begun = [entry for entry in diary if entry.what == "begin"]
     # 30 tokens at 10 a second: the last is given out 2.9 s after the first, however many share.

@@ -14,7 +14,7 @@ from PIL import Image
 from lakeveil.adapters.darkroom import IsolatedDarkroom
 from lakeveil.adapters.model_store import default_directory, states
 from lakeveil.core.photos import Instructions, Preset, RedactionPolicy, Style
-from lakeveil.errors import BadPhoto, SetupError
+from lakeveil.errors import BadPhoto, DetectorFailed, SetupError
 from lakeveil.settings import Models, PhotoLimits, Settings, Worker
 from lakeveil.wiring.darkroom import open_darkroom
 from tests.planted_faces import file_of
@@ -93,3 +93,10 @@ def test_a_darkroom_without_weights_does_not_open(tmp_path: Path) -> None:
     with pytest.raises(SetupError) as caught:
         open_darkroom(nowhere)
     assert caught.value.fix == "lakeveil models install"
+
+
+def test_a_policy_that_wants_rekognition_is_never_looked_at_by_another_detector() -> None:
+    wants = RedactionPolicy(detector="rekognition")
+    with open_darkroom(Settings()) as room, pytest.raises(DetectorFailed) as refusal:
+        room.develop(photo("portrait.jpg"), policy=wants, instructions=Instructions())
+    assert "Rekognition cannot be asked" in refusal.value.what

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -141,6 +143,19 @@ def test_the_colour_profile_survives_without_what_describes_its_owner(name: str)
     before, after = (decode(d, inspect(d, Limits())).icc for d in (data, cleaned(data, ())))
     assert before == after
     assert len(after) > 128
+
+
+def test_a_camera_photo_loses_its_thumbnail_its_place_and_its_serial_number() -> None:
+    data = (Path(__file__).parents[1] / "photos" / "thumbnail.jpg").read_bytes()
+    start = b"\xff\xd8\xff"
+    assert data.count(start) == 2
+    result = cleaned(data)
+    assert result.count(start) == 1
+    assert b"GPS" not in result
+    assert same(frames(data), frames(result))
+    # Nothing but the head of the file changed.
+    scan = data[data.rindex(b"\xff\xda") :]
+    assert result.endswith(scan)
 
 
 @settings(max_examples=40, deadline=None)

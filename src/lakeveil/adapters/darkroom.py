@@ -55,6 +55,8 @@ class RoomSetup(msgspec.Struct, frozen=True, kw_only=True):
     detector_threads: int = 1
     presets: tuple[Preset, ...] = (Preset.DEFAULT,)
     """Detectors to load at once; others are loaded when a photo asks for them."""
+    rekognition_region: str = ""
+    """Where policies that want Amazon Rekognition have it asked; empty: nowhere, it is refused."""
 
 
 class Room(Protocol):

@@ -101,7 +101,7 @@ def command(
     if plan.files:
         count = min(jobs or min(MOST_JOBS, os.cpu_count() or 1), len(plan.files))
         with (
-            open_darkroom(session.settings, presets=[policy.preset]) as darkroom,
+            open_darkroom(session.settings, policies=[policy]) as darkroom,
             _progress(session, len(plan.files)) as show,
         ):
             for result in blur_files(

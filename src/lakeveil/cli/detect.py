@@ -48,7 +48,7 @@ def command(
     policy = RedactionPolicy(preset=Preset(preset), min_confidence=min_confidence)
     limit = session.settings.limits.max_bytes
     documents: list[dict[str, Any]] = []
-    with open_darkroom(session.settings, presets=[policy.preset]) as darkroom:
+    with open_darkroom(session.settings, policies=[policy]) as darkroom:
         for file in files:
             try:
                 with file.open("rb") as opened:

@@ -33,6 +33,8 @@ from lakeveil.pixels.sniff import Format
 # Ours are the limits, checked before; a second opinion on a part of a picture would only surprise.
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Workers are what runs side by side, not the threads of a codec.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 _OPAQUE = 255
 _STRIP_ROWS = 128
@@ -156,9 +158,10 @@ def opened(data: bytes, header: Header) -> ImageFile.ImageFile:
 
 def _open_heic(stream: io.BytesIO) -> ImageFile.ImageFile:
     try:
-        from pillow_heif import HeifImageFile  # noqa: PLC0415 - an optional extra
+        from pillow_heif import HeifImageFile, options  # noqa: PLC0415 - an optional extra
     except ImportError as err:
         raise bad("heic_support_missing", "pillow-heif is not installed") from err
+    options.DECODE_THREADS = 1
     image: ImageFile.ImageFile = HeifImageFile(stream)  # type: ignore[no-untyped-call]
     return image
 

@@ -32,7 +32,8 @@ Network = Literal["yunet", "centerface"]
 
 TILE: Mapping[Network, int] = {"yunet": 1280, "centerface": 960}
 """Pixels a side; CenterFace takes more memory for each."""
-TILE_OVERLAP = 160
+TILE_OVERLAP = 96
+"""A face larger than that is found by the smaller looks too, wherever tiles cut it."""
 MOST_ENLARGED = 2.5
 """No photo is enlarged further: it would cost more and show no more."""
 COARSEST = 10
@@ -45,8 +46,8 @@ TRUSTED_BOX: Mapping[Network, float] = {"yunet": 0.2, "centerface": 0.1}
 """Raw score from which a network's own box must be covered too."""
 TRUSTED_SIDE = 14
 """Pixels in the look from which its box is exact enough to be."""
-AROUND_FACE = (48, 112)
-"""Sizes a region is scaled to when it is looked at again."""
+AROUND_FACE = 72
+"""Pixels a region is scaled to when it is looked at again: its face is then some 50."""
 CELL, CELL_FACE, CELLS_AT_ONCE = 96, 40, 8
 CLOSER_LEAST = 0.02
 CLOSER_SUPPORTS = 0.3
@@ -150,11 +151,10 @@ def find_faces_around(
             continue
         crop = photo[around.top : around.bottom, around.left : around.right]
         side = max(region.width, region.height)
-        for face in AROUND_FACE:
-            scaled, scale = resized(crop, max(1, round(max(crop.shape[:2]) * face / side)))
-            found = propose(scaled, networks, "yunet", plan.looks[0].least)
-            mapped = found.mapped(scale, around.left, around.top)
-            seen.append(Seen(network="yunet", scale=scale, candidates=mapped))
+        scaled, scale = resized(crop, max(1, round(max(crop.shape[:2]) * AROUND_FACE / side)))
+        found = propose(scaled, networks, "yunet", plan.looks[0].least)
+        mapped = found.mapped(scale, around.left, around.top)
+        seen.append(Seen(network="yunet", scale=scale, candidates=mapped))
     return tuple(weigh(photo, networks, plan, gather(seen), least))
 
 
@@ -223,8 +223,20 @@ def evidence_of(photo: Photo, networks: Networks, plan: Plan) -> Evidence:
     Raises:
         DetectorFailed: a network could not run or gave no sane answer.
     """
-    looks = _distinct(plan.looks, max(photo.shape[:2]))
-    return gather([take_look(photo, networks, look) for look in looks])
+    longest = max(photo.shape[:2])
+    looks = _distinct(plan.looks, longest)
+    # The smaller looks share one reduction of a large frame.
+    coarsest = max((look.long_side for look in looks if not look.native), default=longest)
+    small, scale = resized(photo, min(longest, coarsest))
+    seen = []
+    for look in looks:
+        if look.native:
+            seen.append(take_look(photo, networks, look))
+        else:
+            one = take_look(small, networks, look)
+            mapped = one.candidates.mapped(scale)
+            seen.append(replace(one, scale=one.scale * scale, candidates=mapped))
+    return gather(seen)
 
 
 def _faces(photo: Photo, networks: Networks, plan: Plan, least: float) -> list[Face]:

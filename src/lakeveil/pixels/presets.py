@@ -46,7 +46,7 @@ PLANS: Mapping[Preset, Plan] = {
             ),
         ),
         min_confidence=0.1,
-        undecided=(0.02, 0.95),
+        undecided=(0.03, 0.9),
     ),
     Preset.THOROUGH: Plan(
         looks=(_COARSE, _FINE, _FINEST, _SURE_EVERYWHERE),
@@ -70,6 +70,6 @@ PLANS: Mapping[Preset, Plan] = {
             ),
         ),
         min_confidence=0.08,
-        undecided=(0.01, 0.98),
+        undecided=(0.02, 0.95),
     ),
 }

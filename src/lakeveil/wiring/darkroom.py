@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from lakeveil.adapters.darkroom import DarkroomSpec, IsolatedDarkroom, RoomSetup
-from lakeveil.core.photos import Preset, RedactionPolicy
+from lakeveil.core.photos import RedactionPolicy
 from lakeveil.pixels.limits import Limits
 from lakeveil.settings import PhotoLimits, Settings
 
+REKOGNITION_ENV = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CA_BUNDLE",
+    "AWS_ENDPOINT_URL_REKOGNITION",
+    "HOME",
+)
+"""Where boto3 finds keys. They reach a child only if a policy has Rekognition asked, and nothing
+else of our environment does: where decoded photos and keys to more than DetectFaces must not
+meet, use the bundled detectors."""
+
 
 def open_darkroom(
-    settings: Settings, *, presets: Iterable[Preset] | None = None
+    settings: Settings,
+    *,
+    policies: Iterable[RedactionPolicy] | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> IsolatedDarkroom:
     """Start the darkroom; close it, or use it as a context manager.
 
-    presets: detectors to load at once, by default those of the collections. A photo may ask for
-    any other: the child loads it then.
+    policies: what will be asked for, by default those of the collections. Their detectors are
+    loaded at once; another preset of the bundled ones is loaded when a photo asks for it.
+    environ: holds the keys to Amazon Rekognition, should one of the policies have it asked.
 
     Raises:
         SetupError: the weights are missing or altered, or a child does not start.
     """
-    if presets is None:
-        presets = (c.policy.preset for c in settings.photo_collections())
-    return IsolatedDarkroom(darkroom_spec(settings, tuple(sorted(set(presets)))))
+    if policies is None:
+        policies = [c.policy for c in settings.photo_collections()]
+    return IsolatedDarkroom(darkroom_spec(settings, policies, environ))
 
 
-def darkroom_spec(settings: Settings, presets: tuple[Preset, ...]) -> DarkroomSpec:
+def darkroom_spec(
+    settings: Settings, policies: Iterable[RedactionPolicy], environ: Mapping[str, str]
+) -> DarkroomSpec:
     """What the settings say about the darkroom's children."""
+    policies = list(policies)
+    remote = any(p.detector == "rekognition" for p in policies)
     return DarkroomSpec(
         module="lakeveil.wiring.darkroom_child",
         setup=RoomSetup(
@@ -35,9 +59,11 @@ def darkroom_spec(settings: Settings, presets: tuple[Preset, ...]) -> DarkroomSp
             memory_bytes=settings.worker.memory_size_mib * 2**20,
             limits=photo_limits(settings.limits),
             detector_threads=settings.worker.detector_threads,
-            presets=presets,
+            presets=tuple(sorted({p.preset for p in policies if p.detector == "bundled"})),
+            rekognition_region=settings.store.region if remote else "",
         ),
         timeout_s=settings.worker.timeout_s,
+        env={n: environ[n] for n in REKOGNITION_ENV if n in environ} if remote else {},
     )
 
 

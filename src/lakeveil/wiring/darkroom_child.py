@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lakeveil.adapters.darkroom import RoomSetup, serve_room
-from lakeveil.adapters.onnx_faces import open_detector
 from lakeveil.core.photos import Instructions, Preset, RedactionPolicy
+from lakeveil.errors import DetectorFailed
 from lakeveil.flows.develop_photo import develop
 from lakeveil.flows.examine_photo import examine
 from lakeveil.pixels.examination import Examination
@@ -14,8 +14,8 @@ from lakeveil.pixels.rendition import Rendition
 from lakeveil.ports import FaceDetector
 
 
-class BundledRoom:
-    """Develops with the bundled detectors, each loaded once."""
+class PolicyRoom:
+    """Develops with the detector that a policy wants, each loaded once."""
 
     def __init__(self, setup: RoomSetup) -> None:
         """Load what `setup.presets` names.
@@ -24,9 +24,10 @@ class BundledRoom:
             SetupError: the weights are missing or altered.
         """
         self._setup = setup
-        self._detectors: dict[Preset, FaceDetector] = {}
+        self._bundled: dict[Preset, FaceDetector] = {}
+        self._rekognition: FaceDetector | None = None
         for preset in setup.presets:
-            self._detector(preset)
+            self._detector(RedactionPolicy(preset=preset))
 
     def develop(
         self, data: bytes, *, policy: RedactionPolicy, instructions: Instructions
@@ -36,26 +37,41 @@ class BundledRoom:
             data,
             policy=policy,
             instructions=instructions,
-            detector=self._detector(policy.preset),
+            detector=self._detector(policy),
             limits=self._setup.limits,
         )
 
     def examine(self, data: bytes, *, policy: RedactionPolicy) -> Examination:
         """See `lakeveil.flows.examine_photo`."""
         return examine(
-            data,
-            policy=policy,
-            detector=self._detector(policy.preset),
-            limits=self._setup.limits,
+            data, policy=policy, detector=self._detector(policy), limits=self._setup.limits
         )
 
-    def _detector(self, preset: Preset) -> FaceDetector:
-        if preset not in self._detectors:
-            self._detectors[preset] = open_detector(
-                preset, Path(self._setup.models_dir), threads=self._setup.detector_threads
+    def _detector(self, policy: RedactionPolicy) -> FaceDetector:
+        if policy.detector == "rekognition":
+            return self._remote()
+        if policy.preset not in self._bundled:
+            # Neither ONNX Runtime nor boto3 is imported where the other one looks.
+            from lakeveil.adapters.onnx_faces import open_detector  # noqa: PLC0415
+
+            self._bundled[policy.preset] = open_detector(
+                policy.preset, Path(self._setup.models_dir), threads=self._setup.detector_threads
             )
-        return self._detectors[preset]
+        return self._bundled[policy.preset]
+
+    def _remote(self) -> FaceDetector:
+        if self._rekognition is None:
+            if not self._setup.rekognition_region:
+                raise DetectorFailed(
+                    "Amazon Rekognition cannot be asked from here",
+                    why="this process was started for policies that do not want it",
+                    fix='set detector = "rekognition" in the policy of a collection',
+                )
+            from lakeveil.adapters.rekognition_faces import open_rekognition  # noqa: PLC0415
+
+            self._rekognition = open_rekognition(region=self._setup.rekognition_region)
+        return self._rekognition
 
 
 if __name__ == "__main__":
-    serve_room(BundledRoom)
+    serve_room(PolicyRoom)

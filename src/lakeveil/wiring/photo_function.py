@@ -22,19 +22,6 @@ from lakeveil.flows.redact_photo import PhotoPath
 from lakeveil.settings import Settings
 from lakeveil.wiring.darkroom import darkroom_spec
 
-REKOGNITION_CHILD = "lakeveil.wiring.rekognition_child"
-REKOGNITION_ENV = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_PROFILE",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_CA_BUNDLE",
-    "AWS_ENDPOINT_URL_REKOGNITION",
-    "HOME",
-)
-"""Where boto3 finds keys: they reach that child alone, and nothing else of our environment does."""
 PARENT_MIB = 256
 """What the function itself takes, beside the process that develops photos."""
 VCPU_MIB = 1769
@@ -109,14 +96,9 @@ def open_function(settings: Settings, *, function_memory_mib: int | None) -> Pho
 def _open_darkroom(
     settings: Settings, collections: tuple[Collection, ...], function_memory_mib: int | None
 ) -> IsolatedDarkroom:
-    policies = [c.policy for c in collections]
-    bundled = {p.preset for p in policies if p.detector == "bundled"}
-    spec = darkroom_spec(settings, tuple(sorted(bundled)))
+    spec = darkroom_spec(settings, [c.policy for c in collections], os.environ)
     # Lambda puts the code on this process' path in ways that a child does not inherit.
-    env = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    if any(p.detector == "rekognition" for p in policies):
-        spec = replace(spec, module=REKOGNITION_CHILD, arguments=(settings.store.region,))
-        env |= {name: os.environ[name] for name in REKOGNITION_ENV if name in os.environ}
+    env = {**spec.env, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     setup = spec.setup
     if function_memory_mib is not None:
         setup = msgspec.structs.replace(

@@ -53,7 +53,7 @@ def run_photo_worker(
     clock = SystemClock()
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     with ExitStack() as opened:
-        darkroom = opened.enter_context(open_darkroom(settings))
+        darkroom = opened.enter_context(open_darkroom(settings, environ=environ))
         ledger = opened.enter_context(open_ledger(settings))
         queue = opened.enter_context(closing(open_queue(settings)))
         keeper = opened.enter_context(closing(ClaimKeeper(ledger, lease_s=CLAIM_LEASE_S)))
