@@ -37,9 +37,7 @@ def test_one_changed_bit_is_refused(directory: Path, source: model_store.ModelSo
         model_store.load(directory)
     assert refusal.value.fix == "lakeveil models install"
     assert refusal.value.code == "model_altered"
-    assert {s.source.name: s.state for s in model_store.states(directory)}[
-        source.name
-    ] == "altered"
+    assert {s.source.name: s.state for s in model_store.states(directory)}[source.name] == "altered"
 
 
 @pytest.mark.parametrize("source", model_store.SOURCES)

@@ -234,7 +234,7 @@ def test_a_veil_that_looks_like_a_face_is_not_taken_for_one() -> None:
 @pytest.mark.parametrize("style", [Style.BLUR, Style.PIXELATE])
 def test_a_blurred_face_that_is_still_found_is_veiled(style: Style) -> None:
     detector = MagentaFaces()
-    policy = RedactionPolicy(style=style, shape=Shape.BOX, margin=0.0)
+    policy = RedactionPolicy(style=style, shape=Shape.BOX, margin=0.0, tint=False)
     rendition = developed(file_of(picture(200, 200, ONE)), detector, policy=policy)
     (released,) = frames_of(rendition.data)
     assert len(detector.looked_again) == 2
@@ -251,10 +251,9 @@ def test_a_photo_in_which_a_face_shows_at_every_look_is_quarantined() -> None:
     assert "120," in caught.value.why
 
 
-def test_a_blur_that_cannot_be_made_to_hide_a_face_is_quarantined() -> None:
-    # Not even the veil silences this one: it reports a box larger than what was covered.
+def test_a_face_that_fills_the_photo_is_hidden_whole_in_the_end() -> None:
     ghost = SeesGhosts(Box(0, 0, 200, 200))
-    policy = RedactionPolicy(style=Style.BLUR, shape=Shape.BOX)
+    policy = RedactionPolicy(style=Style.BLUR, shape=Shape.BOX, tint=False)
     instructions = Instructions(keep=(Box(190, 190, 200, 200),))
     rendition = developed(
         file_of(picture(200, 200, ONE)), ghost, policy=policy, instructions=instructions

@@ -329,3 +329,9 @@ def test_a_large_collection_is_not_held_in_memory(world: World) -> None:
         tracemalloc.stop()
     assert (found.originals, found.releases) == (count, count)
     assert peak < 3_000_000
+
+
+def test_a_folder_marker_is_no_photo(world: World) -> None:
+    world.put("holiday/", "")
+    assert world.round().missing == 0
+    assert world.enqueued() == set()

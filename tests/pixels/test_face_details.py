@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_brightness_falls_as_a_photo_darkens(name: str) -> None:
     photo = upright(name)
     face = measured(photo)
     levels = [brightness(face, (photo * k).astype(np.uint8)) for k in (1, 0.8, 0.6, 0.4, 0.2, 0)]
-    assert all(b < a for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b < a for a, b in pairwise(levels))
     assert levels[-1] == 0
     assert levels[0] <= 100
 
@@ -117,7 +118,7 @@ def test_sharpness_falls_as_a_photo_blurs(name: str) -> None:
         sharpness(face, np.asarray(image.filter(ImageFilter.GaussianBlur(sigma))))
         for sigma in (0, 0.7, 1.5, 3, 6)
     ]
-    assert all(b < a for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b < a for a, b in pairwise(levels))
     assert 0 <= levels[-1] < levels[0] <= 100
 
 

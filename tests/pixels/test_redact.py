@@ -246,27 +246,38 @@ def test_a_face_is_kept_only_when_half_of_it_lies_in_one_keep_box() -> None:
 def test_what_survived_is_hidden_further_out_by_what_is_not_made_of_it(style: Style) -> None:
     photo = noise(7, 120, 120, 3)
     policy = RedactionPolicy(shape=Shape.BOX, margin=0.1, style=style)
-    place, grown = Box(50, 50, 70, 70), Box(40, 40, 80, 80)
+    place, grown = Box(50, 50, 70, 70), Box(45, 45, 75, 75)
     frame = redact(photo, looked(photo), policy, Instructions(), harder=(face(place),))
     assert frame.regions == (grown,)
     assert frame.detections.faces == ()
     other = photo.copy()
-    other[40:80, 40:80] = noise(8, 40, 40, 3)
+    other[45:75, 45:75] = noise(8, 30, 30, 3)
     same = redact(other, looked(photo), policy, Instructions(), harder=(face(place),))
     assert (frame.pixels == same.pixels).all()
     if style is Style.FILL:
-        assert (frame.pixels[40:80, 40:80] == 128).all()
+        assert (frame.pixels[45:75, 45:75] == 128).all()
 
 
 @pytest.mark.parametrize("style", [Style.BLUR, Style.PIXELATE])
-def test_nothing_of_a_blur_that_hid_too_little_shows_under_the_veil(style: Style) -> None:
+def test_a_blur_under_which_a_face_was_found_becomes_a_veil_at_its_place(style: Style) -> None:
     photo = np.full((120, 120, 3), 60, np.uint8)
     photo[50:70, 50:70] = 250
-    policy = RedactionPolicy(shape=Shape.BOX, margin=0.1, style=style)
-    survivor = face(Box(50, 50, 70, 70))
-    found = looked(photo, survivor.box)
+    policy = RedactionPolicy(shape=Shape.BOX, margin=0.1, style=style, tint=False)
+    survivor = face(Box(52, 52, 68, 68))
+    found = looked(photo, Box(50, 50, 70, 70))
     frame = redact(photo, found, policy, Instructions(), harder=(survivor,))
+    assert frame.regions == (Box(48, 48, 72, 72),)
     assert (frame.pixels == 60).all()
+
+
+@pytest.mark.parametrize("style", Style)
+def test_what_reaches_out_of_its_cover_is_hidden_further_out_too(style: Style) -> None:
+    photo = noise(11, 120, 120, 3)
+    policy = RedactionPolicy(shape=Shape.BOX, margin=0.0, style=style)
+    found, survivor = looked(photo, Box(50, 50, 70, 70)), face(Box(50, 50, 70, 90))
+    frame = redact(photo, found, policy, Instructions(), harder=(survivor,))
+    assert frame.regions == (Box(50, 50, 70, 70), Box(45, 40, 75, 100))
+    assert (frame.pixels[40:100, 45:75] != photo[40:100, 45:75]).any(axis=2).mean() > 0.95
 
 
 def test_a_place_hidden_for_a_neighbouring_frame_adds_no_tint() -> None:

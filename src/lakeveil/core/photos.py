@@ -128,8 +128,15 @@ class Collection:
     """The random share (0 to 1) of releases that is offered for human review."""
 
     def holds(self, bucket: str, key: str) -> bool:
-        """Whether an object is one of this collection's originals."""
-        return bucket == self.source_bucket and key.startswith(self.source_prefix)
+        """Whether an object is one of this collection's originals.
+
+        A key that ends in a slash is what S3 consoles put down as a folder: no photo.
+        """
+        return (
+            bucket == self.source_bucket
+            and key.startswith(self.source_prefix)
+            and not key.endswith("/")
+        )
 
     def with_policy(self, **changes: object) -> Self:
         """The same collection under a changed policy."""

@@ -124,7 +124,15 @@ def reconcile(
         for page in _pages(store.list(collection.source_bucket, collection.source_prefix)):
             originals += len(page)
             source.add((info.key,) for info in page)
-            round_.created([i for i in page if i.modified_at <= before and _is_news(i, known)])
+            round_.created(
+                [
+                    i
+                    for i in page
+                    if i.modified_at <= before
+                    and collection.holds(i.bucket, i.key)
+                    and _is_news(i, known)
+                ]
+            )
         for keys in _pages(known.keys_without(source)):
             round_.gone([k for k in keys if known.get(k)[2] != Outcome.DELETED.value])
         for page in _pages(store.list(collection.release_bucket, collection.source_prefix)):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import Any, cast
 
 from lakeveil.adapters.clock import SystemClock
+from lakeveil.adapters.seaweedfs import started_at
 from lakeveil.errors import Refused, Unavailable
 from lakeveil.flows.reconcile import Asked, Reconciled, reconcile
 from lakeveil.settings import Settings
@@ -19,12 +21,13 @@ from lakeveil.wiring.state import open_ledger, open_store
 _log = logging.getLogger(__name__)
 
 _AFTER_TROUBLE_S = 15.0
+_LOOK_UP_S = 2.0
 
 
 def run_reconciler(
     settings: Settings, *, stopping: threading.Event, ready: Callable[[], None]
 ) -> None:
-    """A round now and then every `reconcile.every_s`, until `stopping` is set.
+    """A round now, then every `reconcile.every_s` and soon after each start of the store.
 
     Raises:
         SetupError: there are no credentials, or the database cannot be opened.
@@ -59,7 +62,18 @@ def run_reconciler(
                 level = logging.INFO if found.enqueued or first else logging.DEBUG
                 _log.log(level, "reconciled %s: %s", collection.name, _summary(found))
             first = False
-            stopping.wait(rest_s)
+            _rest(settings, stopping, rest_s)
+
+
+def _rest(settings: Settings, stopping: threading.Event, seconds: float) -> None:
+    """Wait, but not for long after the embedded store started anew: a killed one forgets events."""
+    until, known = time.monotonic() + seconds, started_at(settings.home_path)
+    while (left := until - time.monotonic()) > 0 and not stopping.wait(min(left, _LOOK_UP_S)):
+        now = started_at(settings.home_path)
+        if now != known:
+            known = now
+            # By then, what was put before it died is old enough to be looked at.
+            until = min(until, time.monotonic() + settings.reconcile.grace_s + _LOOK_UP_S)
 
 
 def _summary(found: Reconciled) -> str:

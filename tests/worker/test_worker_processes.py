@@ -20,9 +20,9 @@ from lakeveil.adapters.database import open_database, transaction
 from lakeveil.adapters.queue_jetstream import JetStreamQueue
 from lakeveil.core.events import Change, ObjectEvent, to_s3_notification
 from tests.stack_fixture import Nats, running_nats
-from tests.worker_process import Entry, Job, described, entries
+from tests.worker.worker_process import Entry, Job, described, entries
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Crew:
@@ -50,7 +50,7 @@ class Crew:
         job = replace(self.job, owner=f"w{len(self.processes)}", **changes)  # type: ignore[arg-type]
         with (self.diary.parent / f"{job.owner}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.worker_process"],
+                [sys.executable, "-m", "tests.worker.worker_process"],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=log,
