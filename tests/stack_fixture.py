@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,20 +115,30 @@ def running_nats() -> Iterator[Nats]:
             yield Nats(port=port, token=token, child=child)
 
 
+_RESERVED: list[socket.socket] = []
+
+
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on, below those that outgoing connections take."""
-    with ExitStack() as held:
-        found: list[int] = []
-        start = 20_000 + (os.getpid() * 37) % 8_000
-        for port in range(start, 32_000):
-            probe = held.enter_context(socket.socket())
-            try:
+    """Loopback ports that nobody listens on, below those that outgoing connections take.
+
+    Test processes that run beside each other never get the same one: each port is held with a
+    UDP socket until its process ends.
+    """
+    found: list[int] = []
+    start = 20_000 + (os.getpid() * 37) % 8_000
+    for port in range(start, 32_000):
+        held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            held.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found.append(port)
-            if len(found) == count:
-                return found
+        except OSError:
+            held.close()
+            continue
+        _RESERVED.append(held)
+        found.append(port)
+        if len(found) == count:
+            return found
     raise RuntimeError("no free ports")
 
 

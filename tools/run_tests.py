@@ -10,10 +10,24 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
+LONGEST = (
+    "stack",
+    "docs",
+    "adapters",
+    "conformance",
+    "worker",
+    "doors",
+    "wheel",
+    "aws_lambda",
+    "cli",
+)
+"""These start first, so that none is left running alone at the end."""
 
 
 def main() -> None:
@@ -22,33 +36,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="the slow tests too")
     parser.add_argument("--no-coverage", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2, help="suites side by side (default: 2)")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=" ".join(suites))
     wanted = parser.parse_args()
     unknown = set(wanted.suites) - set(suites)
     if unknown:
         parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
 
-    if not wanted.no_coverage:
+    coverage = not wanted.no_coverage
+    if coverage:
         _coverage("erase")
+    started = time.monotonic()
     took: dict[str, tuple[float, bool]] = {}
-    for suite in wanted.suites or suites:
-        print(f"\n── {suite} " + "─" * (60 - len(suite)), flush=True)
-        started = time.monotonic()
-        passed = _run(suite, every=wanted.all, coverage=not wanted.no_coverage)
-        took[suite] = (time.monotonic() - started, passed)
-    if not wanted.no_coverage:
+    with ThreadPoolExecutor(wanted.jobs) as pool:
+        running = {
+            pool.submit(_run, suite, every=wanted.all, coverage=coverage): suite
+            for suite in sorted(wanted.suites or suites, key=_longest_first)
+        }
+        for done in as_completed(running):
+            suite = running[done]
+            seconds, passed, output = done.result()
+            took[suite] = (seconds, passed)
+            print(f"\n── {suite} " + "─" * (60 - len(suite)), output.rstrip(), sep="\n", flush=True)
+            left = ", ".join(sorted(set(running.values()) - set(took)))
+            print(f"   {len(took)} of {len(running)} suites; left: {left or 'none'}", flush=True)
+    if coverage:
         print("\n── coverage " + "─" * 52, flush=True)
         _coverage("combine", "--quiet")
-        _coverage("report", "--format=total")
         _coverage("report", "--sort=cover", "--skip-covered")
     print("\nsuite            minutes")
-    for suite, (seconds, passed) in took.items():
+    for suite, (seconds, passed) in sorted(took.items()):
         print(f"{suite:<16} {seconds / 60:7.2f}{'' if passed else '   FAILED'}")
-    print(f"{'all':<16} {sum(s for s, _ in took.values()) / 60:7.2f}")
+    print(f"{'wall clock':<16} {(time.monotonic() - started) / 60:7.2f}")
     sys.exit(not all(passed for _, passed in took.values()))
 
 
-def _run(suite: str, *, every: bool, coverage: bool) -> bool:
+def _longest_first(suite: str) -> int:
+    return LONGEST.index(suite) if suite in LONGEST else len(LONGEST)
+
+
+def _run(suite: str, *, every: bool, coverage: bool) -> tuple[float, bool, str]:
+    started = time.monotonic()
     command = [sys.executable, "-m"]
     if coverage:
         command += ["coverage", "run", "-m"]
@@ -64,9 +92,11 @@ def _run(suite: str, *, every: bool, coverage: bool) -> bool:
     environ = dict(os.environ)
     for name in [n for n in environ if n.startswith(("LAKEVEIL_", "AWS_"))]:
         del environ[name]
-    done = subprocess.run(command, check=False, cwd=ROOT, env=environ)
+    done = subprocess.run(
+        command, check=False, cwd=ROOT, env=environ, stdout=PIPE, stderr=STDOUT, text=True
+    )
     # 5: nothing was selected, as where every test of a suite is a slow one.
-    return done.returncode in {0, 5}
+    return time.monotonic() - started, done.returncode in {0, 5}, done.stdout
 
 
 def _coverage(*args: str) -> None:

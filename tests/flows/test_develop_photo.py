@@ -12,7 +12,7 @@ from lakeveil.core.faces import Detections, Face
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Shape, Style
 from lakeveil.errors import BadPhoto, DetectorFailed
-from lakeveil.flows.develop_photo import LOOKS, develop
+from lakeveil.flows.develop_photo import LEAST_AGAIN, LOOKS, develop
 from lakeveil.pixels.limits import Limits
 from lakeveil.pixels.rendition import Rendition
 from lakeveil.ports import FaceDetector
@@ -339,6 +339,33 @@ def test_quarter_turns_are_tried_only_for_a_file_that_does_not_say_which_way_is_
     never = RedactionPolicy(probe_orientation=False)
     developed((PHOTOS / "portrait.jpg").read_bytes(), unwanted, policy=never)
     assert unwanted.probed == [False]
+
+
+@pytest.mark.parametrize(("wanted", "again"), [(None, LEAST_AGAIN), (0.05, 0.05), (0.7, 0.7)])
+def test_a_policys_confidence_counts_at_every_look(wanted: float | None, again: float) -> None:
+    class Notes(MagentaFaces):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[float | None] = []
+
+        def detect(
+            self, photo: Pixels, *, min_confidence: float | None, probe_orientation: bool = False
+        ) -> Detections:
+            self.asked.append(min_confidence)
+            return super().detect(
+                photo, min_confidence=min_confidence, probe_orientation=probe_orientation
+            )
+
+        def look_again(
+            self, photo: Pixels, regions: Sequence[Box], *, min_confidence: float | None
+        ) -> tuple[Face, ...]:
+            self.asked.append(min_confidence)
+            return super().look_again(photo, regions, min_confidence=min_confidence)
+
+    detector = Notes()
+    policy = RedactionPolicy(tint=False, min_confidence=wanted)
+    developed(file_of(picture(100, 100, ONE)), detector, policy=policy)
+    assert detector.asked == [wanted, again]
 
 
 @pytest.mark.parametrize(

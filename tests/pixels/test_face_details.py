@@ -44,7 +44,7 @@ def turned_head(photo: Pixels, degrees: float) -> Pixels:
     """The face as if on an upright cylinder that was turned to the viewer's right."""
     box = measured(photo).box
     centre, radius = (box.left + box.right) / 2, box.width * 0.75
-    height, width = photo.shape[:2]
+    width = photo.shape[1]
     offset = (np.arange(width) - centre) / radius
     on_head = np.abs(offset) < 1
     angle = np.arcsin(np.clip(offset, -1, 1)) - math.radians(degrees)

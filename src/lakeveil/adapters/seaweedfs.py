@@ -207,6 +207,15 @@ def client_environment(home: Path, *, environ: Mapping[str, str]) -> dict[str, s
     }
 
 
+def started_at(home: Path) -> float:
+    """When the embedded store of `home` last started (UTC seconds); 0 when it never did."""
+    try:
+        # It makes its socket anew at each start.
+        return (home / "store" / "s3.sock").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def s3_client(port: int, key: S3Key, *, timeout_s: float = 3.0) -> Any:
     """A boto3 client of the embedded store, with this key and nothing of the surroundings."""
     return boto3.client(

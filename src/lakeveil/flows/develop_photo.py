@@ -39,6 +39,10 @@ T = TypeVar("T")
 LOOKS = 4
 """Looks after a redaction. Each but the last may lead to a harder one; in a crowd a closer look
 finds faces that the first one missed, and around them perhaps yet another."""
+LEAST_AGAIN = 0.2
+"""Confidence from which a find counts when looking again, unless the policy says otherwise. More
+than at the first look: a cover with hair around it is a face to a detector that is not very sure,
+and all that it sees now is covers with hair around them."""
 NEW_FACE_SHARE = 0.5
 """A face found again that is less covered than this was missed, not badly hidden."""
 SAME_FACE_IOU = 0.5
@@ -206,9 +210,11 @@ class _Hiding:
     def _showing(
         self, frame: RedactedFrame, regions: Sequence[Box], every: Sequence[Cover]
     ) -> tuple[Face, ...]:
+        wanted = self.policy.min_confidence
+        least = LEAST_AGAIN if wanted is None else wanted
         with self.watch.stage("look_again"), _asking():
             found = _merged(
-                self.detector.look_again(view, regions, min_confidence=self.policy.min_confidence)
+                self.detector.look_again(view, regions, min_confidence=least)
                 for view in _views(frame)
             )
         height, width = frame.pixels.shape[:2]

@@ -15,6 +15,8 @@ PROBE = 512
 PROBE_CLOSER = 1280
 """Where the small look sees nothing at all: a big photo of small faces."""
 SURE = 0.5
+CLEARLY_MORE = 1.25
+"""Looking in a second turn doubles the cost: more must speak for it than one doubtful face."""
 TURNS: tuple[Turn, ...] = (0, 1, 2, 3)
 
 
@@ -31,7 +33,7 @@ def likely_turns(photo: Photo, networks: Networks) -> tuple[Turn, ...]:
     if max(seen) == 0 and max(photo.shape[:2]) > PROBE_CLOSER:
         seen = _seen(photo, networks, PROBE_CLOSER)
     best = TURNS[int(np.argmax(seen))]
-    return (0,) if best == 0 else (0, best)
+    return (0,) if seen[best] <= CLEARLY_MORE * seen[0] else (0, best)
 
 
 def _seen(photo: Photo, networks: Networks, long_side: int) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from lakeveil.pixels.rendition import RedactedFrame
 from lakeveil.pixels.styles import blur, fill, pixelate
 from lakeveil.pixels.veil import lay_veil, tint_of
 
-HARDER_MARGIN = 0.5
+HARDER_MARGIN = 0.25
 """Growth per side, at least, of what a first redaction did not hide."""
 HIDDEN_SHARE = 0.8
 """Of a box found after the redaction: so much of it under what holds no face, and none is left."""
@@ -38,8 +38,9 @@ def redact(
     pixels: (height, width, channels) uint8, upright; grey, grey + alpha, RGB or RGBA. It is left
     as it is; pixels outside the masks are the same in the result.
     also: places to hide as they are, such as the faces of a neighbouring frame.
-    harder: faces that an earlier redaction of this frame left visible: grown further, and hidden by
-        what is not made of them (a veil without tint, or the fill if that is the policy's style).
+    harder: faces that an earlier redaction of this frame left visible. A blur over one becomes a
+        veil; what that does not cover is hidden further out, by what is not made of the face (a
+        veil without tint, or the fill if that is the policy's style).
 
     A veil's tint is taken for detected faces and for `hide` boxes; `also` and `harder` add none.
 
@@ -81,7 +82,6 @@ def covers(
 ) -> list[Cover]:
     """What `redact` hides with the same arguments, in order; places off the frame are left out."""
     width, height = detections.width, detections.height
-    grown = max(HARDER_MARGIN, 2 * policy.margin)
     stronger = Style.FILL if policy.style is Style.FILL else Style.VEIL
     # A face's mean colour is that of its own box; the margin would mix the surroundings in.
     places: list[tuple[Box, Box | None, Style]] = [
@@ -91,16 +91,42 @@ def covers(
         ),
         *((box, box, policy.style) for box in instructions.hide),
         *((box, None, policy.style) for box in also),
-        *((f.box.padded(grown), None, stronger) for f in harder),
     ]
-    every = []
-    for box, source, style in places:
-        mask, region = mask_of(box, policy.shape, width, height), box.clipped(width, height)
-        if mask is None or region is None:
-            continue
-        tint_from = source.clipped(width, height) if source and policy.tint else None
-        every.append(Cover(mask=mask, region=region, style=style, tint_from=tint_from))
+    every = [
+        cover
+        for box, source, style in places
+        if (cover := _cover(box, style, source, policy, (width, height))) is not None
+    ]
+    for face in harder:
+        every = [
+            replace(c, style=stronger) if _same_place(c.region, face.box) else c for c in every
+        ]
+        if not _is_covered(face, _hiding(every)):
+            grown = face.box.padded(max(HARDER_MARGIN, policy.margin))
+            further = _cover(grown, stronger, None, policy, (width, height))
+            every += [further] if further is not None else []
     return every
+
+
+def _cover(
+    box: Box, style: Style, source: Box | None, policy: RedactionPolicy, size: tuple[int, int]
+) -> Cover | None:
+    width, height = size
+    mask, region = mask_of(box, policy.shape, width, height), box.clipped(width, height)
+    if mask is None or region is None:
+        return None
+    tint_from = source.clipped(width, height) if source and policy.tint else None
+    return Cover(mask=mask, region=region, style=style, tint_from=tint_from)
+
+
+def _same_place(one: Box, other: Box) -> bool:
+    """Whether half of the smaller lies in the larger."""
+    return 2 * one.intersection(other) >= min(one.area, other.area)
+
+
+def _hiding(every: Iterable[Cover]) -> list[Mask]:
+    """The masks under which nothing of a face is left."""
+    return [c.mask for c in every if c.style in {Style.VEIL, Style.FILL}]
 
 
 def hidden(faces: Iterable[Face], instructions: Instructions) -> tuple[Face, ...]:
@@ -123,7 +149,7 @@ def still_visible(
     with the hair around it. `blur` and `pixelate` are made of the face itself: whatever is found
     in there still shows.
     """
-    hiding = [c.mask for c in every if c.style in {Style.VEIL, Style.FILL}]
+    hiding = _hiding(every)
     return tuple(f for f in hidden(found, instructions) if not _is_covered(f, hiding))
 
 
