@@ -10,8 +10,8 @@ on pixels, on brightness-normalised pixels, on principal components, and on line
 (PCA + LDA) trained on his own obscured gallery. None is a deep network: read a high figure as
 "broken", a low one as "not broken by this".
 
-    python bench/attack.py --identities DIR     DIR/PERSON/*.jpg|png|pgm, cropped faces
-    python bench/attack.py --data DIR           an annotated set (see annotated_set.py)
+    python -m bench.attack --identities DIR     DIR/PERSON/*.jpg|png|pgm, cropped faces
+    python -m bench.attack --data DIR           an annotated set (see annotated_set.py)
 
 Without several pictures of each person (`--data`), gallery and probe are the *same* picture of a
 face under other light, framing, rotation, noise and JPEG compression: far easier for him than
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from annotated_set import load_set
+from bench.annotated_set import load_set
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 

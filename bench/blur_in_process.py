@@ -1,6 +1,6 @@
 """Blur photos in this very process: what one worker does with each, without server or isolation.
 
-python bench/blur_in_process.py PRESET OUT PHOTO ...
+python -m bench.blur_in_process PRESET OUT PHOTO ...
 """
 
 from __future__ import annotations

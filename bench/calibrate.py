@@ -1,6 +1,6 @@
 """Fit the weights of `lakeveil.pixels.presets` on one half of an annotated set.
 
-    python bench/calibrate.py --data DIR
+    python -m bench.calibrate --data DIR
 
 Each preset takes its looks; a proposal counts as a face at IoU >= 0.4 with an annotated one, as
 none when it touches neither a face nor a region to ignore, and is left out otherwise. A logistic
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from annotated_set import IOU, Floats, Truth, halves, load_set, overlap, touching
+from bench.annotated_set import IOU, Floats, Truth, halves, load_set, overlap, touching
 from PIL import Image
 
 from lakeveil.adapters.model_store import default_directory

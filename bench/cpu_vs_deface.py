@@ -1,6 +1,6 @@
 """CPU seconds a photo takes, ours and deface's, side by side on the same photos.
 
-    python bench/cpu_vs_deface.py --photos DIR [--deface-python PYTHON] [--photos-each N]
+    python -m bench.cpu_vs_deface --photos DIR [--deface-python PYTHON] [--photos-each N]
 
 DIR holds JPEG photos of about a megapixel (the `images` of an annotated set will do). Two sizes
 are made of them: 1 MP, each photo scaled; and 12 MP (4096 x 3072), once as a single photo

@@ -1,6 +1,6 @@
 """What the work around detection costs, against plainly decoding and encoding the same file.
 
-    python bench/image_work.py [--json]
+    python -m bench.image_work [--json]
 
 CPU milliseconds of one core; the median of several runs, in turn, in one process.
 """
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from big_photos import jpeg
+from bench.big_photos import jpeg
 from PIL import Image
 
 from lakeveil.adapters.onnx_faces import open_detector

@@ -1,6 +1,6 @@
 """How long from the put of an original to its release, on a stack that idles and one that is busy.
 
-    python bench/latency.py [--json]
+    python -m bench.latency [--json]
 
 Wall-clock milliseconds, as a client sees them: from before the put until the release is there.
 """
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from big_photos import jpeg
+from bench.big_photos import jpeg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 

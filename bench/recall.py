@@ -1,6 +1,6 @@
 """How many faces are found and covered, by size, at which false alarms; what confidence is worth.
 
-    python bench/recall.py --data DIR [--deface-python PYTHON] [--json]
+    python -m bench.recall --data DIR [--deface-python PYTHON] [--json]
 
 DIR is an annotated set (see `bench/annotated_set.py`); without one this is skipped. With
 the Python of an environment that holds deface 1.5.0 it is measured on the same photos, and every
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from annotated_set import (
+from bench.annotated_set import (
     IOU,
     SMALL,
     TINY,

@@ -1,6 +1,6 @@
 """Photos per second and core, and a worker's peak memory, by photo size.
 
-    python bench/throughput.py [--json]
+    python -m bench.throughput [--json]
 
 Photos go through the very child process that a worker uses. `cpu_s` counts it and the worker.
 """
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from big_photos import jpeg
+from bench.big_photos import jpeg
 
 from lakeveil.core.photos import Instructions, RedactionPolicy
 from lakeveil.settings import load_settings

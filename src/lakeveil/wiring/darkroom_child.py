@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakeveil.adapters.darkroom import RoomSetup, serve_room
 from lakeveil.core.photos import Instructions, Preset, RedactionPolicy
@@ -12,6 +13,9 @@ from lakeveil.flows.examine_photo import examine
 from lakeveil.pixels.examination import Examination
 from lakeveil.pixels.rendition import Rendition
 from lakeveil.ports import FaceDetector
+
+if TYPE_CHECKING:
+    from lakeveil.adapters.onnx_faces import OnnxFaces
 
 
 class PolicyRoom:
@@ -24,10 +28,10 @@ class PolicyRoom:
             SetupError: the weights are missing or altered.
         """
         self._setup = setup
-        self._bundled: dict[Preset, FaceDetector] = {}
+        self._bundled: dict[Preset, OnnxFaces] = {}
         self._rekognition: FaceDetector | None = None
         for preset in setup.presets:
-            self._detector(RedactionPolicy(preset=preset))
+            self._load(RedactionPolicy(preset=preset))
 
     def develop(
         self, data: bytes, *, policy: RedactionPolicy, instructions: Instructions
@@ -44,12 +48,19 @@ class PolicyRoom:
     def examine(self, data: bytes, *, policy: RedactionPolicy) -> Examination:
         """See `lakeveil.flows.examine_photo`."""
         return examine(
-            data, policy=policy, detector=self._detector(policy), limits=self._setup.limits
+            data,
+            policy=policy,
+            detector=self._detector(policy, measuring=True),
+            limits=self._setup.limits,
         )
 
-    def _detector(self, policy: RedactionPolicy) -> FaceDetector:
+    def _detector(self, policy: RedactionPolicy, *, measuring: bool = False) -> FaceDetector:
         if policy.detector == "rekognition":
             return self._remote()
+        bundled = self._load(policy)
+        return bundled.measuring() if measuring else bundled
+
+    def _load(self, policy: RedactionPolicy) -> OnnxFaces:
         if policy.preset not in self._bundled:
             # Neither ONNX Runtime nor boto3 is imported where the other one looks.
             from lakeveil.adapters.onnx_faces import open_detector  # noqa: PLC0415

@@ -1,0 +1,1 @@
+"""Measurements: run each from the repository root as `python -m bench.NAME`."""
