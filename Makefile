@@ -37,8 +37,8 @@ check: $(READY)  ## Lint, types, architecture, lock files, generated docs
 fix: $(READY)  ## Format, and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(READY) .venv-deface/.ready  ## Measure speed, memory and recall; writes docs/benchmarks.md
-	@$(BIN)/python bench/run.py
+bench: $(READY) .venv-deface/.ready  ## Measure speed and memory, with DATA=dir recall; writes docs/benchmarks.md
+	@$(BIN)/python -m bench.run $(if $(DATA),--data $(DATA))
 
 docs: $(READY)  ## Write the reference pages anew from the code
 	@$(BIN)/python tools/write_reference.py

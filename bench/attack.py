@@ -29,10 +29,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from bench.annotated_set import load_set
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from bench.annotated_set import load_set
 from lakeveil.core.faces import Detections, Face
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Style

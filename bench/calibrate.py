@@ -17,9 +17,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from bench.annotated_set import IOU, Floats, Truth, halves, load_set, overlap, touching
 from PIL import Image
 
+from bench.annotated_set import IOU, Floats, Truth, halves, load_set, overlap, touching
 from lakeveil.adapters.model_store import default_directory
 from lakeveil.adapters.onnx_faces import OnnxFaces, open_detector
 from lakeveil.core.photos import Preset

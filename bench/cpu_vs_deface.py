@@ -31,8 +31,8 @@ from PIL import Image
 
 from lakeveil.core.photos import Preset
 
-HERE = Path(__file__).parent
-DEFACE_PYTHON = HERE / "deface-env" / "bin" / "python"
+ROOT = Path(__file__).resolve().parent.parent
+DEFACE_PYTHON = ROOT / ".venv-deface" / "bin" / "python"
 ONE, TWELVE = (1224, 816), (4096, 3072)
 TARGETS = {"1 MP": 1.5, "12 MP enlarged": 4.0, "12 MP crowd": 4.0}
 
@@ -109,8 +109,8 @@ def _measure(
     out.mkdir(exist_ok=True)
 
     def ours(some: Sequence[Path]) -> float:
-        program = str(HERE / "blur_in_process.py")
-        return _cpu([sys.executable, program, str(preset), str(out), *map(str, some)])
+        program = [sys.executable, "-m", "bench.blur_in_process", str(preset), str(out)]
+        return _cpu([*program, *map(str, some)])
 
     def theirs(some: Sequence[Path]) -> float:
         return _cpu([str(python.with_name("deface")), *map(str, some)])
@@ -146,7 +146,9 @@ def _cpu(command: list[str]) -> float:
     """CPU seconds of a child and its children, all threads."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"{command[:3]} failed:\n{done.stderr[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

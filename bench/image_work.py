@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.big_photos import jpeg
 from PIL import Image
 
+from bench.big_photos import jpeg
 from lakeveil.adapters.onnx_faces import open_detector
 from lakeveil.core.photos import Instructions, Preset, RedactionPolicy, Style
 from lakeveil.flows.develop_photo import develop

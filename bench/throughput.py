@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.big_photos import jpeg
-
 from lakeveil.core.photos import Instructions, RedactionPolicy
 from lakeveil.settings import load_settings
 from lakeveil.wiring.darkroom import open_darkroom

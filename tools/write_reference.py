@@ -78,7 +78,8 @@ def _command(command: click.Command, path: str) -> list[str]:
 
 def _examples(text: str) -> str:
     """Click's examples are indented below a line that ends in a colon: fence them."""
-    lines, fenced = [], False
+    lines: list[str] = []
+    fenced = False
     for line in text.splitlines():
         if line.startswith("  ") and not fenced:
             lines, fenced = [*lines, "", "```text"], True

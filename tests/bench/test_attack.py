@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-PROGRAM = Path(__file__).parents[2] / "bench" / "attack.py"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def rank_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
             image.save(folder / f"person-{person}" / f"{picture}.png")
     table = folder.parent / "rows.json"
     subprocess.run(
-        [sys.executable, PROGRAM, "--identities", folder, "--json", table],
+        [sys.executable, "-m", "bench.attack", "--identities", folder, "--json", table],
+        cwd=ROOT,
         check=True,
         capture_output=True,
     )

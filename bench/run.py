@@ -1,0 +1,117 @@
+"""Run the benchmarks of the photo path and write docs/benchmarks.md: `make bench`.
+
+    python -m bench.run [--data DIR]
+
+DIR is an annotated set of photos; with one, recall and CPU against deface are measured too and
+printed (their figures live in docs/benchmarks-detector.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+DEFACE_PYTHON = ROOT / ".venv-deface" / "bin" / "python"
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="an annotated set, for recall and CPU")
+    wanted = parser.parse_args()
+    latency = _measure("latency")
+    throughput = _measure("throughput")
+    work = _measure("image_work")
+    PAGE.write_text(_page(latency, throughput, work), "utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+    if wanted.data is None:
+        print("recall and CPU against deface are left out: give --data DIR")
+        return
+    deface = ["--deface-python", str(DEFACE_PYTHON)]
+    for name, folder in (("recall", "--data"), ("cpu_vs_deface", "--photos")):
+        print(f"\n{name}", flush=True)
+        command = [sys.executable, "-m", f"bench.{name}", folder, str(wanted.data), *deface]
+        subprocess.run(command, check=True, cwd=ROOT)
+
+
+def _measure(name: str) -> Any:
+    print(f"measuring {name.replace('_', ' ')} ...", flush=True)
+    command = [sys.executable, "-m", f"bench.{name}", "--json"]
+    done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def _page(
+    latency: dict[str, Any], throughput: list[dict[str, Any]], work: list[dict[str, Any]]
+) -> str:
+    stages = latency["idle_stages_ms"]
+    idle, busy = latency["idle_ms"], latency["busy_ms"]
+    return f"""# Benchmarks
+
+Written by `make bench`. Measured once on {os.cpu_count()} cores ({_processor()}): read ratios and
+orders of magnitude, not seconds. Recall, and CPU against another tool, are in
+[Detector: figures](benchmarks-detector.md); what each style gives away in
+[Redaction](concepts/redaction.md).
+
+## From put to release
+
+`python -m bench.latency`: a photo of {latency["megapixels"]:g} MP with some ten faces, as a client
+sees it, from before the put until the release can be listed.
+
+| | p50 | p99 | photos |
+|---|---|---|---|
+| idle stack | {idle["p50"]} ms | {idle["p99"]} ms | {idle["n"]} |
+| {busy["n"]} photos put at once | {busy["p50"]} ms | {busy["p99"]} ms | {busy["n"]} |
+
+Where an idle photo's time goes (medians, ms). `elsewhere` is the store's put, its event, the
+queue, three `HEAD`s, the ledger and the client's polling.
+
+{_table([stages])}
+
+## Photos a second, and memory
+
+`python -m bench.throughput`: photos with some ten faces through the process that a worker uses for
+them; CPU seconds of both processes. Peaks are resident memory.
+
+{_table(throughput)}
+
+A worker at 24 MP: {_worker_mib(throughput)} MiB, with the process that decodes and its own.
+
+## Image work around detection
+
+`python -m bench.image_work`: milliseconds by stage, and the sum of all but the two looks against
+plainly decoding and encoding the same file with Pillow, in one process in turn.
+
+{_table(work)}
+"""
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [f"| {' | '.join(n.replace('_', ' ') for n in names)} |", "|---" * len(names) + "|"]
+    lines += [f"| {' | '.join(str(row.get(n, '')) for n in names)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _worker_mib(rows: list[dict[str, Any]]) -> int:
+    largest = max(rows, key=lambda row: row["megapixels"])
+    return int(largest["child_peak_mib"] + largest["this_process_peak_mib"])
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+if __name__ == "__main__":
+    main()
