@@ -97,11 +97,11 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def purge(self, bucket: str, key: str, *, keep: str | None = None) -> None:
-        """Remove every older version of a key too, except the version `keep`.
+    def purge(self, bucket: str, key: str) -> None:
+        """Forget every version of a key but the current one; without one, forget them all.
 
         What a reviewer took back, or whose original is gone, may not live on in a bucket that
-        keeps versions.
+        keeps versions. Nothing happens in one that does not.
         """
         ...
 
@@ -274,7 +274,7 @@ class FaceDetector(Protocol):
     ) -> Detections:
         """Look at a whole frame: (height, width, 3) uint8 sRGB, upright, any size.
 
-        `probe_orientation` is for a file that does not say which way is up: quarter turns are
+        `probe_orientation` is for a frame that may not be upright after all: quarter turns are
         tried too. Boxes are on the frame as given.
 
         Raises:

@@ -107,3 +107,20 @@ def test_a_policy_that_wants_rekognition_is_never_looked_at_by_another_detector(
     with open_darkroom(Settings()) as room, pytest.raises(DetectorFailed) as refusal:
         room.develop(photo("portrait.jpg"), policy=wants, instructions=Instructions())
     assert "Rekognition cannot be asked" in refusal.value.what
+
+
+@pytest.mark.parametrize("tag", [1, 3, 6, 8])
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_wrong_orientation_tag_hides_no_face_from_the_detector(
+    darkroom: IsolatedDarkroom, tag: int, turns: int
+) -> None:
+    with Image.open(PHOTOS / "group.jpg") as opened:
+        pixels = np.rot90(np.asarray(opened.convert("RGB")), turns)
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", quality=92, exif=exif)
+    rendition = darkroom.develop(
+        file.getvalue(), policy=RedactionPolicy(), instructions=Instructions()
+    )
+    assert rendition.face_count >= 5

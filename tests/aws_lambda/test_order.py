@@ -59,9 +59,9 @@ class InterruptedStore:
         self._interrupt()
         self._store.delete(bucket, key, **how)
 
-    def purge(self, bucket: str, key: str, *, keep: str | None = None) -> None:
+    def purge(self, bucket: str, key: str) -> None:
         self._interrupt()
-        self._store.purge(bucket, key, keep=keep)
+        self._store.purge(bucket, key)
 
     def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         return self._store.list(bucket, prefix, after=after)

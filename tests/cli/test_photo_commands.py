@@ -129,6 +129,13 @@ def test_a_review_gives_the_miss_rate_with_its_interval(
     assert Path(files["before"]).read_bytes() == (PHOTOS / "portrait.jpg").read_bytes()
     assert Path(files["after"]).read_bytes() != Path(files["before"]).read_bytes()
     assert Path(files["before"]).stat().st_mode & 0o077 == 0
+    (tmp_path / "open").mkdir(mode=0o755)
+    told = refused(stack, "review", "fetch", "look.jpg", "-o", str(tmp_path / "open"))
+    assert "is open to others" in told
+    (tmp_path / "look" / "before-look.jpg").unlink()
+    (tmp_path / "look" / "before-look.jpg").symlink_to(tmp_path / "elsewhere")
+    stack.lakeveil("review", "fetch", "look.jpg", "-o", str(tmp_path / "look"))
+    assert not (tmp_path / "elsewhere").exists()
     stack.lakeveil("review", "verdict", "look.jpg", "good")
     assert "not on offer" in refused(stack, "review", "verdict", "look.jpg", "good")
     (rate,) = stack.lakeveil("review", "rate")

@@ -232,6 +232,10 @@ class HookedStore(InMemoryObjectStore):
         self.before(f"put {args[0]}")
         return super().put(*args, **how)
 
+    def purge(self, *args: Any) -> None:
+        self.before(f"purge {args[0]}")
+        super().purge(*args)
+
     def delete(self, *args: Any, **how: Any) -> None:
         self.before(f"delete {args[0]}")
         super().delete(*args, **how)
@@ -245,9 +249,9 @@ def refusing(refused: str) -> Callable[[str], None]:
     return before
 
 
-def hooked(bench: Bench) -> HookedStore:
+def hooked(bench: Bench, *, versioned: frozenset[str] = frozenset()) -> HookedStore:
     """The bench over a store that can be told what to do first."""
-    bench.store = store = HookedStore(bench.clock)
+    bench.store = store = HookedStore(bench.clock, versioned=versioned)
     bench.path = bench.path_of("worker-1")
     return store
 
@@ -403,6 +407,20 @@ def test_deleting_leaves_no_version_of_the_release(versioned: Bench) -> None:
     versioned.handle(versioned.upload(b"Bob"))
     versioned.handle(versioned.remove())
     assert versioned.store.versions("out", KEY) == 0
+
+
+def test_versions_that_a_failing_store_kept_go_with_the_next_try(bench: Bench) -> None:
+    store = hooked(bench, versioned=frozenset({"in", "out"}))
+    for text in (b"Ann", b"Bob"):
+        bench.handle(bench.upload(text))
+    gone = bench.remove()
+    store.before = refusing("purge out")
+    assert isinstance(bench.handle(gone), Retry)
+    assert bench.released() is None
+    assert store.versions("out", KEY) == 2
+    store.before = refusing("")
+    assert outcome(bench.handle(gone)) is Outcome.DELETED
+    assert store.versions("out", KEY) == 0
 
 
 def test_the_share_of_releases_on_offer_for_review_is_drawn(bench: Bench) -> None:

@@ -42,6 +42,9 @@ class Desk:
         return done
 
 
+REFUSALS = ["delete out", "purge out"]
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     bench = Bench(tmp_path)
@@ -123,20 +126,24 @@ def test_nothing_but_a_release_lifts_a_withdrawal(desk: Desk) -> None:
     assert desk.bench.released() is None
 
 
-def test_a_withdrawal_that_was_cut_short_is_carried_out_by_the_pipeline(desk: Desk) -> None:
-    store = hooked(desk.bench)
-    desk.bench.handle(desk.bench.upload(b"Ann"))
+@pytest.mark.parametrize("refused", REFUSALS)
+def test_a_withdrawal_that_was_cut_short_is_carried_out_by_the_pipeline(
+    desk: Desk, refused: str
+) -> None:
+    store = hooked(desk.bench, versioned=frozenset({"in", "out"}))
+    for text in (b"Ann", b"Bob"):
+        desk.bench.handle(desk.bench.upload(text))
     broken = ReviewDesk(
         store=store, ledger=desk.bench.ledger, queue=desk.queue, clock=desk.bench.clock
     )
-    store.before = refusing("delete out")
+    store.before = refusing(refused)
     with pytest.raises(Unavailable):
         review_photo.withdraw(desk.record(), PHOTOS, broken, reason="")
-    assert desk.bench.released() == b"*nn"
+    assert store.versions("out", KEY) == 2
     store.before = refusing("")
     desk.work()
     assert desk.record().outcome is Outcome.WITHDRAWN
-    assert desk.bench.released() is None
+    assert store.versions("out", KEY) == 0
 
 
 def test_a_withdrawn_photo_is_released_again_by_decision(desk: Desk) -> None:

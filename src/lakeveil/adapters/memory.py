@@ -99,13 +99,10 @@ class InMemoryObjectStore:
             self._retire(bucket, key, present)
             del self._current[bucket, key]
 
-    def purge(self, bucket: str, key: str, *, keep: str | None = None) -> None:
-        """Remove every older version of a key too, except the version `keep`."""
+    def purge(self, bucket: str, key: str) -> None:
+        """Forget every version of a key but the current one; without one, forget them all."""
         with self._lock:
             self._older.pop((bucket, key), None)
-            present = self._current.get((bucket, key))
-            if present is not None and present.info.version != keep:
-                del self._current[bucket, key]
 
     def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """Current objects under `prefix` in key order, after the key `after`. No metadata."""

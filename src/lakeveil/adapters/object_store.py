@@ -159,17 +159,27 @@ class S3ObjectStore:
         except NotFound:
             return
 
-    def purge(self, bucket: str, key: str, *, keep: str | None = None) -> None:
-        """Remove every version and delete marker of a key, except the version `keep`."""
+    def purge(self, bucket: str, key: str) -> None:
+        """Forget every version of a key but the current one; without one, forget them all."""
+        versions: list[str] = []
+        markers: list[str] = []
         with self._mapped(f"s3://{bucket}/{key}"):
             pages = self._s3.get_paginator("list_object_versions").paginate(
                 Bucket=bucket, Prefix=key
             )
             for page in pages:
-                for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                    # The listing is by prefix: `a` must not take `ab` with it.
-                    if one["Key"] == key and one["VersionId"] != keep:
-                        self._s3.delete_object(Bucket=bucket, Key=key, VersionId=one["VersionId"])
+                # The listing is by prefix: `a` must not take `ab` with it.
+                versions += [
+                    one["VersionId"]
+                    for one in page.get("Versions", [])
+                    if one["Key"] == key and not one["IsLatest"]
+                ]
+                markers += [
+                    one["VersionId"] for one in page.get("DeleteMarkers", []) if one["Key"] == key
+                ]
+            # Markers last: without them an older version would be the current one again.
+            for version in (*versions, *markers):
+                self._s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
 
     def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """Current objects under `prefix` in key order, after the key `after`. No metadata."""

@@ -164,6 +164,9 @@ def _timestamp(value: float | str, path: str) -> datetime:
 
 def _check_text(value: str, shape: Shape, path: str) -> None:
     _check_size(len(value), shape, path, "characters")
+    # JSON can escape half of a surrogate pair, which no text and no URL holds.
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise Misfit(f"{_name(path)} must be valid Unicode.")
     rules = shape.metadata
     if value not in rules.get("enum", [value]):
         raise Misfit(f"{_name(path)} must be one of {', '.join(rules['enum'])}.")

@@ -66,6 +66,7 @@ def fetch(session: Session, photo: str | None, out: Path) -> None:
     Example:
       lakeveil review fetch -o look/
     """
+    from lakeveil.adapters.credentials import private_directory, write_private
     from lakeveil.wiring.state import open_ledger, open_store
 
     settings = session.settings
@@ -92,12 +93,12 @@ def fetch(session: Session, photo: str | None, out: Path) -> None:
         ObjectRef(record.bucket, record.key, record.version), etag=record.etag, limit_bytes=limit
     )
     after = store.get(ObjectRef(bucket, record.key), etag=released.etag, limit_bytes=2 * limit)
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_directory(out)
     name = Path(record.key).name or "photo"
     paths = {"before": out / f"before-{name}", "after": out / f"after-{name}"}
     for which, data in (("before", before), ("after", after)):
-        paths[which].write_bytes(data)
-        paths[which].chmod(0o600)
+        # Replaces whatever lies there, and never follows a link: the original shows faces.
+        write_private(paths[which], data)
     session.emit(
         {
             "photo": f"s3://{record.bucket}/{record.key}",

@@ -112,8 +112,11 @@ def server_config(app: App) -> uvicorn.Config:
     """How the server runs an app: no log for each request, and bounds on all it holds."""
     import uvicorn
 
+    from lakeveil.web.impatience import ImpatientHttp
+
     return uvicorn.Config(
         app,
+        http=ImpatientHttp,
         log_config=None,
         log_level="warning",
         access_log=False,

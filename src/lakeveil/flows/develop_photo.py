@@ -97,17 +97,16 @@ def develop(
     return _rendition(encoded.data, encoded.content_type, header, developed, watch, redacted=True)
 
 
-def look_at(
-    shot: Frame, policy: RedactionPolicy, detector: FaceDetector, *, upright: bool
-) -> Detections:
+def look_at(shot: Frame, policy: RedactionPolicy, detector: FaceDetector) -> Detections:
     """The faces on one frame, in every picture that a viewer could make of it.
 
-    upright: the file says which way is up; else quarter turns are tried if the policy wants.
+    Quarter turns are tried if the policy wants, even where the file says which way is up: software
+    that turns pixels and leaves the old tag behind is common, and what is found more does no harm.
 
     Raises:
         DetectorFailed: the detector raised, whatever it raised, or looked at something else.
     """
-    probe = policy.probe_orientation and not upright
+    probe = policy.probe_orientation
     with _asking():
         seen = [
             detector.detect(view, min_confidence=policy.min_confidence, probe_orientation=probe)
@@ -129,10 +128,9 @@ def _look_at_every_frame(
     """Detections of each frame in order; with them the frame itself, if there is only one."""
     looks: list[Detections] = []
     only: Frame | None = None
-    upright = decoded.header.orientation is not None
     for shot in watch.each("decode", decoded.frames()):
         with watch.stage("detect"):
-            looks.append(look_at(shot, policy, detector, upright=upright))
+            looks.append(look_at(shot, policy, detector))
         only = shot if len(looks) == 1 else None
     if not looks:
         raise bad("undecodable", "it holds no frame")

@@ -32,12 +32,11 @@ def examine(
         header = inspect(data, limits)
     with watch.stage("decode"):
         decoded = decode(data, header)
-    upright = header.orientation is not None
     looks: list[Detections] = []
     details: list[Sequence[dict[str, Any]]] = []
     for shot in watch.each("decode", decoded.frames()):
         with watch.stage("detect"):
-            look = look_at(shot, policy, detector, upright=upright)
+            look = look_at(shot, policy, detector)
         with watch.stage("measure"):
             details.append([face_details(face, shot.pixels) for face in look.faces])
         looks.append(look)

@@ -203,7 +203,7 @@ def _release(case: _Case, rendition: Rendition, *, get_ms: float) -> PhotoRecord
     record.timings_ms["put"] = round((case.path.clock.now() - putting) * 1000, 1)
     if record.instructions_revision and written.version:
         # A reviewer corrected it: what it looked like before may not live on as a version.
-        store.purge(bucket, case.claim.key, keep=written.version)
+        store.purge(bucket, case.claim.key)
     if _changed(case):
         return None
     record = replace(record, release_etag=written.etag)
@@ -253,8 +253,8 @@ def _withhold(case: _Case, record: PhotoRecord) -> PhotoRecord | Retry | None:
             store.delete(bucket, case.claim.key, if_etag=case.release.etag)
         except Conflict:
             return None
-        if case.release.version:
-            store.purge(bucket, case.claim.key)
+    # Also where there was no release any more: an earlier try may have been cut short right here.
+    store.purge(bucket, case.claim.key)
     if _changed(case):
         return None
     if case.path.ledger.complete(case.claim, record):

@@ -118,11 +118,8 @@ def withdraw(
         # Kept first: should we be killed right here, the pipeline still carries it out.
         given = claim.instructions.for_content(etag)
         kept = _decide(record, replace(given, etag=etag, withdrawn=True), desk)
-        found = desk.store.head(collection.release_bucket, record.key)
-        if found is not None:
-            desk.store.delete(collection.release_bucket, record.key)
-            if found.version:
-                desk.store.purge(collection.release_bucket, record.key)
+        desk.store.delete(collection.release_bucket, record.key)
+        desk.store.purge(collection.release_bucket, record.key)
         withdrawn = replace(
             record,
             outcome=Outcome.WITHDRAWN,
