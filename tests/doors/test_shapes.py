@@ -106,7 +106,7 @@ def test_any_other_document_is_a_misfit_and_nothing_worse(document: Any) -> None
         ({"Name": ""}, "`Name` must have at least 1 characters."),
         ({"Name": "abcabcabc"}, "`Name` must have at most 8 characters."),
         ({"Name": "ABC"}, "`Name` must match [a-z]+"),
-        ({"Name": "\ud800"}, "`Name` must be valid Unicode"),
+        ({"Name": "\ud800"}, "`Name` must be valid Unicode."),
         ({"Name": "abc\n"}, "`Name` must match [a-z]+"),
         ({"Name": 3}, "`Name` must be a string."),
         ({"Name": None}, "`Name` is missing."),
