@@ -12,11 +12,11 @@ from typing import Any, get_type_hints
 import click
 import msgspec
 
-from lakeveil import settings as settings_module
 from lakeveil.cli.main import main as cli
 from lakeveil.core import photos as photos_module
 from lakeveil.core.photos import RedactionPolicy
 from lakeveil.settings import CollectionSettings, Settings
+from lakeveil.settings import tree as settings_module
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs` from the code. -->\n\n"
