@@ -73,13 +73,12 @@ def test_a_body_that_never_ends_is_cut_off() -> None:
 
 
 def test_a_second_request_that_is_begun_and_not_ended_is_cut_off() -> None:
-    with running() as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert client.recv(4096).startswith(b"HTTP/1.1 200")
-            client.sendall(b"GET / HTTP/1.1\r\n")
-            while client.recv(4096):
-                pass
+    with running() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        while client.recv(4096):
+            pass
 
 
 def test_a_client_that_is_quick_enough_is_served_as_long_as_it_likes() -> None:
