@@ -1,4 +1,4 @@
-"""How long from the put of an original to its release, on a stack that idles and one that is busy.
+"""How long from put to release, idle and busy; and what a worker's memory peaks at.
 
     python -m bench.latency [--json]
 
@@ -14,9 +14,10 @@ import sys
 import time
 from typing import Any
 
-from tests.running_stack import RunningStack, running_stack
+from tests.running_stack import RunningStack, descendants, running_stack
 
 from bench.big_photos import jpeg
+from bench.throughput import peak_mib
 
 IDLE, BUSY = 40, 200
 
@@ -32,12 +33,13 @@ def main() -> None:
         idle = _idle(stack, photos)
         stages = _stages(stack, idle)
         busy = _busy(stack, photos)
+        memory = _worker_mib(stack)
     found = {
         "megapixels": wanted.megapixels,
         "idle_ms": _quantiles(idle[5:]),
         "idle_stages_ms": stages,
-        "busy_photos": BUSY,
         "busy_ms": _quantiles(busy),
+        "worker_mib_at_24_mp": memory,
     }
     print(json.dumps(found) if wanted.json else json.dumps(found, indent=2))
 
@@ -82,6 +84,21 @@ def _busy(stack: RunningStack, photos: list[bytes]) -> list[float]:
             took.setdefault(one["Key"], (now - began[one["Key"]]) * 1000)
         time.sleep(0.02)
     return list(took.values())
+
+
+def _worker_mib(stack: RunningStack) -> int:
+    """The largest worker's peak resident memory at 24 MP, its photo process included."""
+    s3 = stack.s3()
+    for i in range(6):
+        s3.put_object(Bucket="photos", Key=f"large/{i}.jpg", Body=jpeg(24, seed=i))
+    while (
+        len(s3.list_objects_v2(Bucket="photos-released", Prefix="large/").get("Contents", [])) < 6
+    ):
+        time.sleep(0.2)
+    return max(
+        round(sum(peak_mib(pid) for pid in (worker, *descendants(worker))))
+        for worker in stack.children("lakeveil run worker")
+    )
 
 
 def _quantiles(values: list[float]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -44,15 +43,13 @@ def _row(megapixels: int, count: int) -> dict[str, Any]:
             darkroom.develop(photos[i % len(photos)], policy=policy, instructions=instructions)
         wall = time.perf_counter() - began
         cpu = _cpu_s(child) - before
-        peak = _peak_mib(child)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mib(child)
     return {
         "megapixels": megapixels,
         "cpu_s_per_photo": round(cpu / count, 3),
         "photos_per_s_and_core": round(count / cpu, 2),
         "wall_s_per_photo": round(wall / count, 3),
         "child_peak_mib": round(peak),
-        "this_process_peak_mib": round(own),
     }
 
 
@@ -63,7 +60,8 @@ def _cpu_s(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
 
 
-def _peak_mib(pid: int) -> float:
+def peak_mib(pid: int) -> float:
+    """Peak resident memory of a process, in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -77,6 +77,7 @@ def _longest_first(suite: str) -> int:
 
 def _run(suite: str, *, every: bool, coverage: bool) -> tuple[float, bool, str]:
     started = time.monotonic()
+    print(f"▸ {suite}", flush=True)
     command = [sys.executable, "-m"]
     if coverage:
         command += ["coverage", "run", "-m"]
