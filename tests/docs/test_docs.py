@@ -26,7 +26,7 @@ NOT_CODE = {"text", "json", "toml", "python", "javascript", "yaml", "xml", "ini"
 REPEAT_FOR_S = 60.0
 
 # A document is about the reader's machine, never about the one it was written on.
-FOREIGN = ("/work/", "/root/", "/home/", "/tmp/bash_jobs", "../shared")
+FOREIGN = ("/root/", "/home/", "/Users/")
 
 
 def name(document: Path) -> str:
