@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lakeveil.adapters.telemetry import HIDDEN, Traces, configure_logging, open_traces
@@ -120,6 +120,8 @@ def test_a_traceback_shows_no_variables(form: str) -> None:
     assert stream.getvalue().count("not-known-as-a-secret") <= 1  # the line of code itself
 
 
+@example(key="\x85\u2028", form="json")
+@example(key="\x85\u2028", form="text")
 @given(key=st.text(max_size=40), form=st.sampled_from(["json", "text"]))
 def test_no_objects_name_can_forge_a_line(key: str, form: str) -> None:
     stream = lines(form)
