@@ -24,7 +24,9 @@ from lakeveil.adapters.model_store import default_directory
 from lakeveil.adapters.onnx_faces import OnnxFaces, open_detector
 from lakeveil.core.photos import Preset
 from lakeveil.pixels.calibration import Weights, features
-from lakeveil.pixels.detect import evidence_of, look_closer
+from lakeveil.pixels.closer import look_closer
+from lakeveil.pixels.detect import evidence_of
+from lakeveil.pixels.scaling import Pyramid
 
 RIDGE = 1e-2
 
@@ -52,11 +54,11 @@ def _fit(detector: OnnxFaces, truths: list[Truth]) -> tuple[Weights, Weights | N
     rows, labels = [], []
     for truth in truths:
         photo = np.asarray(Image.open(truth.path).convert("RGB"))
-        networks = detector.networks()
-        evidence = evidence_of(photo, networks, plan)
+        networks, frame = detector.networks(), Pyramid(photo)
+        evidence = evidence_of(frame, networks, plan)
         closer = np.zeros(len(evidence.yunet), np.float32)
         if plan.undecided:
-            closer, _ = look_closer(photo, networks, evidence.proposals.boxes)
+            closer, _ = look_closer(frame, networks, evidence.proposals.boxes)
         rows.append(
             features(evidence.yunet, evidence.centerface, closer, evidence.sides).astype(np.float64)
         )

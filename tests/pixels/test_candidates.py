@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from lakeveil.core.geometry import Box
 from lakeveil.errors import DetectorFailed
-from lakeveil.pixels.candidates import Array, Candidates, best_of_each, check_output, overlaps
+from lakeveil.pixels.candidates import (
+    Array,
+    Candidates,
+    best_of_each,
+    check_output,
+    overlap_of_each,
+    overlaps,
+)
 
 edges = st.tuples(
     st.integers(0, 60), st.integers(0, 60), st.integers(1, 30), st.integers(1, 30)
@@ -24,6 +31,12 @@ def test_overlaps_are_those_of_the_boxes(one: list[Box], other: list[Box]) -> No
     found = overlaps(array(one), array(other))
     expected = [[a.iou(b) for b in other] for a in one]
     assert np.allclose(found, expected, atol=1e-5)
+
+
+@given(st.lists(st.tuples(edges, edges), min_size=1, max_size=50))
+def test_the_overlap_of_each_pair_is_that_of_its_boxes(pairs: list[tuple[Box, Box]]) -> None:
+    found = overlap_of_each(array([a for a, _ in pairs]), array([b for _, b in pairs]))
+    assert np.allclose(found, [a.iou(b) for a, b in pairs], atol=1e-5)
 
 
 @given(boxes, st.randoms(use_true_random=False))

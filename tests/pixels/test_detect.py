@@ -11,10 +11,14 @@ import pytest
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Preset
 from lakeveil.errors import DetectorFailed
+from lakeveil.pixels.around import find_faces_around
 from lakeveil.pixels.candidates import Array
-from lakeveil.pixels.detect import Networks, find_faces, find_faces_around, look_closer
+from lakeveil.pixels.closer import look_closer
+from lakeveil.pixels.detect import find_faces
+from lakeveil.pixels.looks import Networks
 from lakeveil.pixels.orientation import likely_turns
 from lakeveil.pixels.presets import PLANS
+from lakeveil.pixels.scaling import Pyramid
 from tests.real_faces import bundled, on_canvas, upright
 
 # Every proposal gets a closer look.
@@ -52,14 +56,14 @@ def test_every_face_of_the_test_photos_is_found(preset: str, name: str, faces: i
 def test_a_look_that_fails_fails_the_photo(at: int) -> None:
     broken = Broken(at)
     with pytest.raises(DetectorFailed):
-        find_faces(upright("group.jpg"), broken, DOUBTFUL, least=0.1)
+        find_faces(Pyramid(upright("group.jpg")), broken, DOUBTFUL, least=0.1)
     assert broken.runs == at
 
 
 def test_at_least_four_runs_look_at_that_photo() -> None:
     # Keeps the test above honest: each of its cases must exist.
     unbroken = Broken(0)
-    find_faces(upright("group.jpg"), unbroken, DOUBTFUL, least=0.1)
+    find_faces(Pyramid(upright("group.jpg")), unbroken, DOUBTFUL, least=0.1)
     assert unbroken.runs >= 4
 
 
@@ -128,14 +132,14 @@ def test_a_photo_on_its_side_needs_the_probe(turn: int) -> None:
 
 def test_the_probe_leaves_an_upright_photo_alone() -> None:
     networks = bundled().networks()
-    assert likely_turns(upright("group.jpg"), networks) == (0,)
-    assert likely_turns(upright("no-face.jpg"), networks) == (0,)
+    assert likely_turns(Pyramid(upright("group.jpg")), networks).turns == (0,)
+    assert likely_turns(Pyramid(upright("no-face.jpg")), networks).turns == (0,)
 
 
 def test_the_probe_sees_small_faces_on_a_big_photo() -> None:
     group = upright("group.jpg").repeat(3, axis=0).repeat(3, axis=1)
     photo = np.rot90(on_canvas(group, 4000, 3000, 900, 1200), 1)
-    assert likely_turns(photo, bundled().networks()) == (0, 3)
+    assert likely_turns(Pyramid(photo), bundled().networks()).turns == (0, 3)
 
 
 def test_looking_again_sees_a_face_that_was_left() -> None:
@@ -173,6 +177,6 @@ def test_looking_again_fails_like_the_first_look() -> None:
 )
 def test_a_closer_look_at_an_absurd_box_stays_small(box: tuple[float, ...]) -> None:
     boxes = np.array([box], np.float32)
-    scores, own = look_closer(upright("group.jpg"), bundled().networks(), boxes)
+    scores, own = look_closer(Pyramid(upright("group.jpg")), bundled().networks(), boxes)
     assert scores.shape == (1,)
     assert own.shape == (1, 4)

@@ -16,7 +16,8 @@ import lakeveil
 from lakeveil.core.faces import Detections, Face, Landmarks
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Shape, Style
-from lakeveil.pixels.redact import covers, hidden, redact, still_visible
+from lakeveil.pixels.redact import covers, hidden, hide_under, redact, still_visible
+from lakeveil.pixels.veil import Veils
 
 Pixels = NDArray[np.uint8]
 
@@ -344,3 +345,18 @@ def test_redact_is_the_only_maker_of_a_redacted_frame() -> None:
         and getattr(node.func, "id", getattr(node.func, "attr", "")) == "RedactedFrame"
     }
     assert makers == {"pixels/redact.py"}
+
+
+@given(photos_with_faces(), st.integers(0, 3))
+@settings(deadline=None)
+def test_a_second_redaction_with_the_veils_of_the_first_is_what_it_would_be_without(
+    drawn: tuple[Pixels, tuple[Box, ...]], first: int
+) -> None:
+    photo, boxes = drawn
+    policy, veils = RedactionPolicy(), Veils()
+    for some in (boxes[:first], boxes):
+        detections = looked(photo, *some)
+        every = covers(detections, policy, Instructions())
+        with_veils = hide_under(every, photo, detections, policy, veils=veils)
+        fresh = redact(photo, detections, policy, Instructions())
+        np.testing.assert_array_equal(with_veils.pixels, fresh.pixels)

@@ -20,12 +20,15 @@ from lakeveil.core.geometry import Box, Turn
 from lakeveil.core.photos import Preset
 from lakeveil.errors import DetectorFailed, SetupError
 from lakeveil.pixels import centerface, yunet
+from lakeveil.pixels.around import find_faces_around
 from lakeveil.pixels.candidates import Array
-from lakeveil.pixels.detect import Networks, Plan, find_faces, find_faces_around
+from lakeveil.pixels.detect import find_faces
 from lakeveil.pixels.landmarks import with_exact_landmarks
+from lakeveil.pixels.looks import Look, Networks, Plan, Seen
 from lakeveil.pixels.onnx_graph import with_free_dims
-from lakeveil.pixels.orientation import likely_turns
+from lakeveil.pixels.orientation import PROBE, likely_turns
 from lakeveil.pixels.presets import PLANS
+from lakeveil.pixels.scaling import Pyramid
 
 _ERRORS_ONLY = 3
 
@@ -106,11 +109,14 @@ class OnnxFaces:
         """
         started = time.perf_counter()
         _check(photo)
-        networks = self._run()
-        turns: tuple[Turn, ...] = likely_turns(photo, networks) if probe_orientation else (0,)
-        faces = find_faces(
-            photo, networks, self.plan, least=self._least(min_confidence), turns=turns
-        )
+        networks, frame = self._run(), Pyramid(photo)
+        turns: tuple[Turn, ...] = (0,)
+        taken: dict[Look, Seen] = {}
+        if probe_orientation:
+            probed = likely_turns(frame, networks)
+            turns, taken = probed.turns, {PROBE: probed.seen}
+        least = self._least(min_confidence)
+        faces = find_faces(frame, networks, self.plan, least=least, turns=turns, taken=taken)
         if self._exact_landmarks:
             faces = with_exact_landmarks(photo, networks, faces)
         height, width = photo.shape[:2]

@@ -28,10 +28,11 @@ from lakeveil.pixels.encode import encode
 from lakeveil.pixels.limits import Header, Limits, inspect
 from lakeveil.pixels.mask import covered_share
 from lakeveil.pixels.metadata import clean
-from lakeveil.pixels.redact import Cover, covers, hidden, redact, still_visible
+from lakeveil.pixels.redact import Cover, covers, hidden, hide_under, still_visible
 from lakeveil.pixels.refusals import bad
 from lakeveil.pixels.rendition import RedactedFrame, Rendition
 from lakeveil.pixels.sniff import Format
+from lakeveil.pixels.veil import Veils
 from lakeveil.ports import FaceDetector
 
 T = TypeVar("T")
@@ -175,7 +176,8 @@ class _Hiding:
         """
         pixels = shot.layers
         harder: tuple[Face, ...] = ()
-        frame, every = self._redacted(pixels, look, also, harder)
+        veils: Veils = {}
+        frame, every = self._redacted(pixels, look, also, harder, veils)
         unchecked = frame.regions
         for last in (*[False] * (LOOKS - 1), True):
             if not unchecked:
@@ -189,7 +191,7 @@ class _Hiding:
             missed = tuple(f for f in showing if covered_share(f.box, masks) < NEW_FACE_SHARE)
             harder += tuple(f for f in showing if f not in missed)
             look = replace(look, faces=look.faces + missed)
-            frame, every = self._redacted(pixels, look, also, harder)
+            frame, every = self._redacted(pixels, look, also, harder, veils)
             unchecked = tuple(f.box for f in showing)
         return frame
 
@@ -199,11 +201,11 @@ class _Hiding:
         look: Detections,
         also: tuple[Box, ...],
         harder: tuple[Face, ...],
+        veils: Veils,
     ) -> tuple[RedactedFrame, list[Cover]]:
         with self.watch.stage("redact"):
-            said = (self.policy, self.instructions)
-            frame = redact(pixels, look, *said, also=also, harder=harder)
-            return frame, covers(look, *said, also=also, harder=harder)
+            every = covers(look, self.policy, self.instructions, also=also, harder=harder)
+            return hide_under(every, pixels, look, self.policy, veils=veils), every
 
     def _showing(
         self, frame: RedactedFrame, regions: Sequence[Box], every: Sequence[Cover]

@@ -85,6 +85,16 @@ def overlaps(one: Array, others: Array) -> Array:
     return ratio
 
 
+def overlap_of_each(one: Array, others: Array) -> Array:
+    """Intersection over union of the first with the first, and so on: both (n, 4), result (n,)."""
+    width, height = (
+        np.minimum(one[:, 2:], others[:, 2:]) - np.maximum(one[:, :2], others[:, :2])
+    ).T
+    shared: Array = np.maximum(width, 0) * np.maximum(height, 0)
+    ratio: Array = shared / np.maximum(_areas(one) + _areas(others) - shared, np.float32(1e-9))
+    return ratio
+
+
 def best_of_each(boxes: Array, scores: Array, overlap: float) -> NDArray[np.intp]:
     """Greedy non-maximum suppression: indices of the boxes kept, best score first.
 

@@ -43,41 +43,52 @@ def blob(photo: NDArray[np.uint8]) -> Array:
     return out
 
 
-def decoded(
-    outputs: Mapping[str, Array], shape: tuple[int, ...], *, least: float, suppress: bool = True
-) -> Candidates:
+def decoded(outputs: Mapping[str, Array], shape: tuple[int, ...], *, least: float) -> Candidates:
     """Proposals with a score of at least `least`; of overlapping ones only the best.
 
     Args:
         outputs: the network's outputs by name, for one frame.
         shape: of the blob: (1, 3, height, width).
         least: raw score, 0 to 1.
-        suppress: False keeps every proposal.
 
     Raises:
         DetectorFailed: an output is missing, has another shape, or holds what is no number.
     """
+    _, every = proposals(outputs, shape, least=least)
+    return every.where(best_of_each(every.boxes, every.scores, OVERLAP))
+
+
+def proposals(
+    outputs: Mapping[str, Array], shape: tuple[int, ...], *, least: float
+) -> tuple[NDArray[np.intp], Candidates]:
+    """Every proposal on a batch of frames, overlapping or not, and which frame each is on.
+
+    Args:
+        outputs: the network's outputs by name.
+        shape: of the blob: (n, 3, height, width).
+        least: raw score, 0 to 1.
+
+    Raises:
+        DetectorFailed: as `decoded`.
+    """
     cells = (shape[2] // _STRIDE, shape[3] // _STRIDE)
     for name, values in _VALUES.items():
-        check_output(outputs, name, (1, values, *cells), score=name == HEAT)
-    heat = outputs[HEAT][0, 0]
-    row, column = np.nonzero(heat >= least)
-    if not len(row):
-        return nothing()
+        check_output(outputs, name, (shape[0], values, *cells), score=name == HEAT)
+    heat = outputs[HEAT][:, 0]
+    item, row, column = np.nonzero(heat >= least)
+    if not len(item):
+        return item, nothing()
     # What overflows is caught by `check_boxes`.
     with np.errstate(over="ignore", invalid="ignore"):
         # Height comes first in every output; turned round here, once.
-        size = np.exp(outputs[SIZE][0][::-1, row, column].T) * _STRIDE
-        offset = outputs[OFFSET][0][::-1, row, column].T
+        size = np.exp(outputs[SIZE][item, :, row, column][:, ::-1]) * _STRIDE
+        offset = outputs[OFFSET][item, :, row, column][:, ::-1]
         cell = np.stack([column, row], axis=1).astype(np.float32)
         corner = (cell + offset + np.float32(0.5)) * _STRIDE - size / 2
-        points = outputs[POINTS][0][:, row, column].T.reshape(-1, 5, 2)[:, :, ::-1]
+        points = outputs[POINTS][item, :, row, column].reshape(-1, 5, 2)[:, :, ::-1]
         every = Candidates(
             np.concatenate([corner, corner + size], axis=1).astype(np.float32),
-            heat[row, column],
+            heat[item, row, column],
             (corner[:, None] + points * size[:, None]).astype(np.float32),
         )
-    check_boxes(every)
-    if not suppress:
-        return every
-    return every.where(best_of_each(every.boxes, every.scores, OVERLAP))
+    return item, check_boxes(every)

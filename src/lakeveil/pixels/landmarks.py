@@ -18,8 +18,8 @@ from PIL import Image
 from lakeveil.core.faces import Face, Landmarks, Point
 from lakeveil.pixels import centerface
 from lakeveil.pixels.candidates import Array, Candidates
-from lakeveil.pixels.detect import Networks
 from lakeveil.pixels.face_details import roll
+from lakeveil.pixels.looks import Networks
 from lakeveil.pixels.scaling import Photo
 
 CELL, FACE = 192, 96
@@ -60,12 +60,8 @@ def with_exact_landmarks(
 def _points(networks: Networks, crops: Sequence[Image.Image]) -> list[Landmarks | None]:
     blob = np.concatenate([centerface.blob(np.asarray(crop)) for crop in crops])
     outputs = networks.centerface(blob)
-    found = []
-    for i in range(len(crops)):
-        one = {name: output[i : i + 1] for name, output in outputs.items()}
-        candidates = centerface.decoded(one, blob[:1].shape, least=LEAST, suppress=False)
-        found.append(_middle_one(candidates))
-    return found
+    at, found = centerface.proposals(outputs, blob.shape, least=LEAST)
+    return [_middle_one(found.where(at == i)) for i in range(len(crops))]
 
 
 def _middle_one(candidates: Candidates) -> Landmarks | None:

@@ -53,11 +53,13 @@ class Mask:
     def covered(self, box: Box) -> NDArray[np.bool_]:
         """Which pixels of `box` are covered: (box.height, box.width)."""
         inside = np.zeros((box.height, box.width), np.bool_)
-        for y, start, stop in zip(
-            range(self.bounds.top, self.bounds.bottom), *self.spans(), strict=True
-        ):
-            if box.top <= y < box.bottom:
-                inside[y - box.top, max(0, start - box.left) : max(0, stop - box.left)] = True
+        top, bottom = max(box.top, self.bounds.top), min(box.bottom, self.bounds.bottom)
+        if top < bottom:
+            starts, stops = (
+                s[top - self.bounds.top : bottom - self.bounds.top, None] for s in self.spans()
+            )
+            columns = np.arange(box.left, box.right)
+            inside[top - box.top : bottom - box.top] = (columns >= starts) & (columns < stops)
         return inside
 
     def covers(self, point: tuple[float, float]) -> bool:
@@ -72,13 +74,14 @@ class Mask:
         Nothing of a covered pixel stays: colours are replaced whole, never blended, and an alpha
         channel becomes opaque there (its outline would be the head's own).
         """
-        channels = colours.shape[2]
-        for y, start, stop in zip(
-            range(self.bounds.top, self.bounds.bottom), *self.spans(), strict=True
-        ):
-            row = colours[y - at.top, start - at.left : stop - at.left]
-            target[y, start:stop, :channels] = row
-            target[y, start:stop, channels:] = 255
+        box, channels = self.bounds, colours.shape[2]
+        part = target[box.top : box.bottom, box.left : box.right]
+        new = colours[box.top - at.top : box.bottom - at.top, box.left - at.left :][:, : box.width]
+        inside = self.covered(box)
+        # A channel at a time: a mask spread over the last axis is several times slower.
+        for channel in range(part.shape[2]):
+            value = new[:, :, channel] if channel < channels else np.uint8(255)
+            np.copyto(part[:, :, channel], value, where=inside)
 
     def touched_cells(self, at: Box, cell: int) -> tuple[slice, slice, NDArray[np.bool_]]:
         """The cells (`cell` pixels square, counted from `at`) in which any pixel may be covered.
@@ -127,18 +130,29 @@ def covered_share(box: Box, masks: Sequence[Mask]) -> float:
     return float(inside.mean())
 
 
+def edges_of(masks: Sequence[Mask]) -> NDArray[np.int64]:
+    """Left, top, right and bottom of each mask's bounds, (n, 4)."""
+    edges = [(m.bounds.left, m.bounds.top, m.bounds.right, m.bounds.bottom) for m in masks]
+    return np.array(edges, np.int64).reshape(-1, 4)
+
+
+def reaching(box: Box, edges: NDArray[np.int64]) -> list[int]:
+    """Which of the masks with these `edges` (see `edges_of`) overlap `box` by their bounds."""
+    left, top, right, bottom = edges.T
+    over = (left < box.right) & (box.left < right) & (top < box.bottom) & (box.top < bottom)
+    return np.flatnonzero(over).tolist()
+
+
 def touching(masks: Sequence[Mask]) -> list[list[int]]:
     """Groups of masks (as indices) whose bounds overlap, directly or through others."""
     if not masks:
         return []
-    edges = np.array(
-        [(m.bounds.left, m.bounds.top, m.bounds.right, m.bounds.bottom) for m in masks]
-    )
-    left, top, right, bottom = edges.T
+    left, top, right, bottom = edges_of(masks).T
     label = np.arange(len(masks))
     for i in range(len(masks)):
         near = (left[i] < right) & (left < right[i]) & (top[i] < bottom) & (top < bottom[i])
         # Each group is known by its smallest label; overlapping ones merge into one.
-        joined = np.unique(label[near])
-        label[np.isin(label, joined)] = joined[0]
-    return [list(np.flatnonzero(label == name)) for name in np.unique(label)]
+        joined = set(label[near].tolist())
+        for name in joined:
+            label[label == name] = min(joined)
+    return [list(np.flatnonzero(label == name)) for name in sorted(set(label.tolist()))]

@@ -27,7 +27,9 @@ DIM_PARAM = 2
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
-_Change = Callable[[bytes], bytes]
+_Wire = bytes | memoryview
+"""Views: the weights are most of a file, and are copied as seldom as possible."""
+_Change = Callable[[_Wire], bytes]
 Axes = Mapping[int, str]
 """Axis number -> the name its size gets; axes of one name must agree at run time."""
 
@@ -48,8 +50,8 @@ def with_free_dims(model: bytes, tensors: Mapping[str, Axes]) -> bytes:
     """
     missing = dict(tensors)
 
-    def graph(body: bytes) -> bytes:
-        parts = []
+    def graph(body: _Wire) -> bytes:
+        parts: list[_Wire] = []
         weights = {_text(v, TENSOR_NAME) for f, _, v in _fields(body) if f == GRAPH_INITIALIZER}
         for field, raw, value in _fields(body):
             if field == GRAPH_VALUE_INFO:
@@ -64,17 +66,18 @@ def with_free_dims(model: bytes, tensors: Mapping[str, Axes]) -> bytes:
                 parts.append(raw)
         return b"".join(parts)
 
-    rewritten = _rewrite(model, MODEL_GRAPH, graph)
+    rewritten = _rewrite(memoryview(model), MODEL_GRAPH, graph)
     if missing:
         raise _unreadable(f"it has no tensor `{next(iter(missing))}`")
     return rewritten
 
 
-def _freed(value_info: bytes, axes: Axes) -> bytes:
+def _freed(value_info: _Wire, axes: Axes) -> bytes:
     left = dict(axes)
 
-    def shape(body: bytes) -> bytes:
-        parts, axis = [], 0
+    def shape(body: _Wire) -> bytes:
+        parts: list[_Wire] = []
+        axis = 0
         for field, raw, _ in _fields(body):
             if field == SHAPE_DIM:
                 name = left.pop(axis, None)
@@ -97,14 +100,14 @@ def _freed(value_info: bytes, axes: Axes) -> bytes:
     return freed
 
 
-def _rewrite(message: bytes, wanted: int, change: _Change) -> bytes:
+def _rewrite(message: _Wire, wanted: int, change: _Change) -> bytes:
     return b"".join(
         _message(field, change(value)) if field == wanted else raw
         for field, raw, value in _fields(message)
     )
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def _fields(message: _Wire) -> Iterator[tuple[int, _Wire, _Wire]]:
     """Each field of a message: its number, its bytes as they stand, its payload."""
     at = 0
     while at < len(message):
@@ -127,7 +130,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield key >> 3, message[start:at], message[begin:at]
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: _Wire, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         if at >= len(data) or shift > 63:  # noqa: PLR2004 - a varint holds at most 64 bits
@@ -153,10 +156,10 @@ def _as_varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _text(message: bytes, wanted: int) -> str:
+def _text(message: _Wire, wanted: int) -> str:
     for field, _, value in _fields(message):
         if field == wanted:
-            return value.decode("utf-8", "replace")
+            return str(value, "utf-8", "replace")
     return ""
 
 

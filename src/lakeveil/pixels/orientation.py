@@ -5,14 +5,17 @@ Both networks know upright faces: on a photo that lies on its side they find a q
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from lakeveil.core.geometry import Turn
-from lakeveil.pixels.detect import Look, Networks, take_look
-from lakeveil.pixels.scaling import Photo, resized
+from lakeveil.pixels.looks import Look, Networks, Seen, take_look
+from lakeveil.pixels.scaling import Pyramid
 
-PROBE = 512
-PROBE_CLOSER = 1280
+PROBE = Look(network="yunet", long_side=512, least=0.1)
+"""Equal to the coarse look of every plan, so that its look at the photo as given is not lost."""
+PROBE_CLOSER = replace(PROBE, long_side=1280)
 """Where the small look sees nothing at all: a big photo of small faces."""
 SURE = 0.5
 CLEARLY_MORE = 1.25
@@ -20,7 +23,15 @@ CLEARLY_MORE = 1.25
 TURNS: tuple[Turn, ...] = (0, 1, 2, 3)
 
 
-def likely_turns(photo: Photo, networks: Networks) -> tuple[Turn, ...]:
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The turns to look in, and the `PROBE` look at the frame as given."""
+
+    turns: tuple[Turn, ...]
+    seen: Seen
+
+
+def likely_turns(frame: Pyramid, networks: Networks) -> Probed:
     """The turns to look in: as given, and the one in which most is seen if that is another.
 
     A turn `t` means `numpy.rot90(photo, t)` is upright. Looking as given too costs time and
@@ -29,16 +40,17 @@ def likely_turns(photo: Photo, networks: Networks) -> tuple[Turn, ...]:
     Raises:
         DetectorFailed: a network could not run.
     """
-    seen = _seen(photo, networks, PROBE)
-    if max(seen) == 0 and max(photo.shape[:2]) > PROBE_CLOSER:
-        seen = _seen(photo, networks, PROBE_CLOSER)
+    seen, as_given = _seen(frame, networks, PROBE)
+    if max(seen) == 0 and frame.longest > PROBE_CLOSER.long_side:
+        seen, _ = _seen(frame, networks, PROBE_CLOSER)
     best = TURNS[int(np.argmax(seen))]
-    return (0,) if seen[best] <= CLEARLY_MORE * seen[0] else (0, best)
+    return Probed((0,) if seen[best] <= CLEARLY_MORE * seen[0] else (0, best), as_given)
 
 
-def _seen(photo: Photo, networks: Networks, long_side: int) -> list[float]:
-    """The scores of all faces seen, added up, for each of `TURNS`."""
-    small, _ = resized(photo, min(long_side, max(photo.shape[:2])))
-    look = Look(network="yunet", long_side=max(small.shape[:2]), least=SURE)
-    looks = (take_look(np.rot90(small, turn), networks, look) for turn in TURNS)
-    return [float(look.candidates.scores.sum()) for look in looks]
+def _seen(frame: Pyramid, networks: Networks, probe: Look) -> tuple[list[float], Seen]:
+    """The scores of all faces seen, added up, for each of `TURNS`; the look as given."""
+    as_given = take_look(frame, networks, probe)
+    small, _ = frame.at(min(probe.long_side, frame.longest))
+    turned = (take_look(Pyramid(np.rot90(small, turn)), networks, probe) for turn in TURNS[1:])
+    scores = [look.candidates.scores for look in (as_given, *turned)]
+    return [float(s[s >= SURE].sum()) for s in scores], as_given

@@ -14,7 +14,7 @@ from lakeveil.core.photos import Instructions, RedactionPolicy, Style
 from lakeveil.pixels.mask import Mask, covered_share, mask_of
 from lakeveil.pixels.rendition import RedactedFrame
 from lakeveil.pixels.styles import blur, fill, pixelate
-from lakeveil.pixels.veil import lay_veil, tint_of
+from lakeveil.pixels.veil import Veils, lay_veil, tint_of
 
 HARDER_MARGIN = 0.25
 """Growth per side, at least, of what a first redaction did not hide."""
@@ -47,15 +47,33 @@ def redact(
     Raises:
         ValueError: the detections are those of a frame of another size.
     """
+    every = covers(detections, policy, instructions, also=also, harder=harder)
+    return hide_under(every, pixels, detections, policy)
+
+
+def hide_under(
+    every: Sequence[Cover],
+    pixels: NDArray[np.uint8],
+    detections: Detections,
+    policy: RedactionPolicy,
+    *,
+    veils: Veils | None = None,
+) -> RedactedFrame:
+    """`redact` with covers that are known: those of `covers` for the same detections.
+
+    veils: those of earlier redactions of the same `pixels`, so that none is made twice.
+
+    Raises:
+        ValueError: the detections are those of a frame of another size.
+    """
     height, width = pixels.shape[:2]
     if (detections.width, detections.height) != (width, height):
         raise ValueError(
             f"detections of {detections.width} x {detections.height} pixels "
             f"are no look at a frame of {width} x {height}"
         )
-    every = covers(detections, policy, instructions, also=also, harder=harder)
     redacted = pixels.copy() if every else pixels
-    _apply(redacted, pixels, policy, every)
+    _apply(redacted, pixels, policy, every, {} if veils is None else veils)
     return RedactedFrame(
         pixels=redacted, detections=detections, regions=tuple(c.region for c in every)
     )
@@ -175,6 +193,7 @@ def _apply(
     pixels: NDArray[np.uint8],
     policy: RedactionPolicy,
     every: Sequence[Cover],
+    veils: Veils,
 ) -> None:
     for cover in every:
         match cover.style:
@@ -189,4 +208,4 @@ def _apply(
     # Last: where a veil covers a blur that did not hide enough, the veil is what stays.
     veiled = [c for c in every if c.style is Style.VEIL]
     tints = [tint_of(pixels, c.tint_from) if c.tint_from else None for c in veiled]
-    lay_veil(target, pixels, [c.mask for c in veiled], tints, [c.mask for c in every])
+    lay_veil(target, pixels, [c.mask for c in veiled], tints, [c.mask for c in every], made=veils)

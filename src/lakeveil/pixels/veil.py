@@ -11,20 +11,21 @@ unknown, so no average ever mixes a masked pixel in; where nothing is known, mid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from lakeveil.core.geometry import Box, enclosing
-from lakeveil.pixels.mask import Mask, touching
+from lakeveil.pixels.mask import Mask, edges_of, reaching, touching
 
 Colour = tuple[int, int, int] | tuple[int]
 """One value per colour channel, 0 to 255."""
 
 Surface = NDArray[np.float32]
-"""Colours of cells, (rows, columns, colour channels)."""
+"""Colours of cells, (rows, columns, colour channels); of several surfaces, (n, ...)."""
 
 CELLS_ACROSS = 24
 """Cells across a mask: fine enough for a soft look, coarse enough to cost next to nothing."""
@@ -34,12 +35,17 @@ MID_GREY = 128
 TINT_STRENGTH = 0.85
 _RING = 3
 _SWEEPS = 4
+_ROUND_UP, _TOGETHER = 16, 32
+"""Surfaces whose sides are equal after rounding up to so many cells are worked out together."""
 
 
 def tint_of(pixels: NDArray[np.uint8], box: Box) -> Colour:
     """The mean colour of `box` (which lies on the photo), quantised to 4 bits a channel."""
     area = pixels[box.top : box.bottom, box.left : box.right]
-    sums = area.sum(axis=0, dtype=np.uint64).sum(axis=0)[: _colour_channels(pixels)]
+    # A column of 16 million pixels would still fit.
+    sums = area.sum(axis=0, dtype=np.uint32).sum(axis=0, dtype=np.uint64)[
+        : _colour_channels(pixels)
+    ]
     # 16 levels, each shown by its middle.
     return tuple(int(s) // box.area // 16 * 16 + 8 for s in sums)  # type: ignore[return-value]
 
@@ -50,29 +56,77 @@ def lay_veil(
     masks: Sequence[Mask],
     tints: Sequence[Colour | None],
     known_outside: Sequence[Mask],
+    *,
+    made: Veils | None = None,
 ) -> None:
     """Cover `masks` in `target` with a veil made from `photo`, both (height, width, channels).
 
     `known_outside` are all masks of the frame, these included: nothing within any of them is
-    read. `tints` holds one colour, or None, per mask.
+    read. `tints` holds one colour, or None, per mask. `made` keeps what was laid: a later call for
+    the same `photo` (with more masks, say) takes from there what would come out the same.
     """
-    for group in touching(masks):
-        chosen = [masks[i] for i in group]
-        cell, at = _cells(chosen, photo.shape[1], photo.shape[0])
-        grid = _averages(photo, at, cell)
-        known = np.ones(grid.shape[:2], np.bool_)
-        for mask in known_outside:
-            if mask.bounds.touches(at):
-                rows, columns, touched = mask.touched_cells(at, cell)
-                part = known[rows, columns]
-                part &= ~touched[: part.shape[0], : part.shape[1]]
-        surface = _membrane(grid, known)
-        for mask, tint in ((masks[i], tints[i]) for i in group):
-            if tint is not None:
-                _bulge(surface, mask, tint, at, cell)
-        rounded = np.clip(np.rint(surface), 0, 255).astype(np.uint8)
-        for mask in chosen:
-            mask.paste(target, _enlarged(rounded, at, cell, mask.bounds), mask.bounds)
+    made = {} if made is None else made
+    edges = edges_of(known_outside)
+    grounds = [
+        _ground_of(photo, [masks[i] for i in g], [tints[i] for i in g], known_outside, edges)
+        for g in touching(masks)
+    ]
+    new = [ground for ground in grounds if ground not in made]
+    for ground, surface in zip(new, _membranes(photo, new), strict=True):
+        made[ground] = _patches(surface, ground)
+    for ground in grounds:
+        for mask, patch in zip(ground.masks, made[ground], strict=True):
+            mask.paste(target, patch, mask.bounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What a group of masks is spanned over: all that its veil depends on but the photo."""
+
+    masks: tuple[Mask, ...]
+    tints: tuple[Colour | None, ...]
+    unknown: tuple[Mask, ...]
+    """Every mask of the frame that reaches into `at`."""
+    cell: int
+    """The side of a cell in pixels."""
+    at: Box
+
+
+Veils = dict[_Ground, list[NDArray[np.uint8]]]
+"""Veils laid on one photo; for each mask the pixels of its bounds."""
+
+
+def _ground_of(
+    photo: NDArray[np.uint8],
+    masks: Sequence[Mask],
+    tints: Sequence[Colour | None],
+    known_outside: Sequence[Mask],
+    edges: NDArray[np.int64],
+) -> _Ground:
+    cell, at = _cells(masks, photo.shape[1], photo.shape[0])
+    unknown = tuple(known_outside[i] for i in reaching(at, edges))
+    return _Ground(masks=tuple(masks), tints=tuple(tints), unknown=unknown, cell=cell, at=at)
+
+
+def _grid(photo: NDArray[np.uint8], ground: _Ground) -> tuple[Surface, NDArray[np.bool_]]:
+    """The colours of the cells, zero where unknown, and which are known (rows, columns)."""
+    grid = _averages(photo, ground.at, ground.cell)
+    known = np.ones(grid.shape[:2], np.bool_)
+    for mask in ground.unknown:
+        rows, columns, touched = mask.touched_cells(ground.at, ground.cell)
+        part = known[rows, columns]
+        part &= ~touched[: part.shape[0], : part.shape[1]]
+    # Unknown cells are dropped by replacing, not by weighing, so that nothing of them remains.
+    return np.where(known[:, :, None], grid, np.float32(0)), known
+
+
+def _patches(surface: Surface, ground: _Ground) -> list[NDArray[np.uint8]]:
+    at, cell = ground.at, ground.cell
+    for mask, tint in zip(ground.masks, ground.tints, strict=True):
+        if tint is not None:
+            _bulge(surface, mask, tint, at, cell)
+    rounded = np.clip(np.rint(surface), 0, 255).astype(np.uint8)
+    return [_enlarged(rounded, at, cell, mask.bounds) for mask in ground.masks]
 
 
 def _cells(masks: Sequence[Mask], width: int, height: int) -> tuple[int, Box]:
@@ -100,54 +154,88 @@ def _averages(photo: NDArray[np.uint8], at: Box, cell: int) -> Surface:
     return grid.reshape(grid.shape[0], grid.shape[1], channels)
 
 
-def _membrane(grid: Surface, known: NDArray[np.bool_]) -> Surface:
-    """Known cells as they are, a harmonic surface between them. Coarse to fine, then relaxed."""
-    if not known.any():
-        return np.full_like(grid, MID_GREY)
-    # Unknown cells are dropped by replacing, not by weighing, so that nothing of them remains.
-    grid = np.where(known[:, :, None], grid, np.float32(0))
-    if known.all():
-        return grid
-    if min(grid.shape[:2]) > 1 or max(grid.shape[:2]) > 2:  # noqa: PLR2004 - 1 x 2 is coarsest
-        sums, weights = _halved(grid), _halved(known[:, :, None].astype(np.float32))
+def _membranes(photo: NDArray[np.uint8], grounds: Sequence[_Ground]) -> list[Surface]:
+    """The surface over each, in order. Those of about one size are worked out together.
+
+    A crowd has hundreds of small ones, and a step takes as long for one as for ten.
+    """
+    every = [_grid(photo, ground) for ground in grounds]
+    surfaces = [grid for grid, _ in every]
+    for shape, members in _of_one_size([grid.shape[:2] for grid in surfaces]):
+        grids = np.zeros((len(members), *shape, _colour_channels(photo)), np.float32)
+        known = np.zeros((len(members), *shape, 1), np.bool_)
+        for k, i in enumerate(members):
+            height, width = every[i][1].shape
+            grids[k, :height, :width], known[k, :height, :width, 0] = every[i]
+        spanned = _membrane(grids, known)
+        for k, i in enumerate(members):
+            height, width = every[i][1].shape
+            surfaces[i] = spanned[k, :height, :width]
+    return surfaces
+
+
+def _of_one_size(
+    shapes: Sequence[tuple[int, ...]],
+) -> Iterator[tuple[tuple[int, ...], list[int]]]:
+    """Rounded-up shapes, and the indices of those that have them."""
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for i, shape in enumerate(shapes):
+        rounded = tuple(-(-length // _ROUND_UP) * _ROUND_UP for length in shape)
+        sizes.setdefault(rounded, []).append(i)
+    for rounded, members in sizes.items():
+        for start in range(0, len(members), _TOGETHER):
+            yield rounded, members[start : start + _TOGETHER]
+
+
+def _membrane(grids: Surface, known: NDArray[np.bool_]) -> Surface:
+    """Known cells as they are, a harmonic surface between them. Coarse to fine, then relaxed.
+
+    grids: (n, rows, columns, colour channels), zero where `known` (n, rows, columns, 1) is False.
+    Where nothing at all is known, mid grey.
+    """
+    if grids.shape[1] > 1 or grids.shape[2] > 1:
+        sums, weights = _halved(grids), _halved(known.astype(np.float32))
         coarse = (sums / np.maximum(weights, 1)).astype(np.float32, copy=False)
-        guess = _doubled(_membrane(coarse, weights[:, :, 0] > 0), grid.shape)
+        guess = _doubled(_membrane(coarse, weights > 0), grids.shape)
     else:
-        mean = grid.sum(axis=(0, 1)) / np.float32(known.sum())
-        guess = np.broadcast_to(mean, grid.shape).astype(np.float32)
-    surface = np.where(known[:, :, None], grid, guess)
+        guess = np.full_like(grids, MID_GREY)
+    surface = np.where(known, grids, guess)
     for _ in range(_SWEEPS):
-        surface = np.where(known[:, :, None], grid, _neighbour_mean(surface))
+        surface = _neighbour_mean(surface)
+        np.copyto(surface, grids, where=known)
     return surface
 
 
 def _neighbour_mean(surface: Surface) -> Surface:
     """Each cell's mean with its four neighbours; at the border it is its own neighbour."""
     # By hand: for the small surfaces of a crowd, numpy.pad takes longer than all the rest.
-    total = surface + surface
-    total[1:] += surface[:-1]
-    total[0] += surface[0]
-    total[:-1] += surface[1:]
-    total[-1] += surface[-1]
+    total = surface.copy()
     total[:, 1:] += surface[:, :-1]
     total[:, 0] += surface[:, 0]
     total[:, :-1] += surface[:, 1:]
     total[:, -1] += surface[:, -1]
-    return (total - surface) / np.float32(5)
+    total[:, :, 1:] += surface[:, :, :-1]
+    total[:, :, 0] += surface[:, :, 0]
+    total[:, :, :-1] += surface[:, :, 1:]
+    total[:, :, -1] += surface[:, :, -1]
+    total *= np.float32(0.2)
+    return total
 
 
 def _halved(values: Surface) -> Surface:
     """Sums of 2 x 2 cells; a missing last row or column counts as zero."""
-    height, width = values.shape[:2]
+    count, height, width, channels = values.shape
     if height % 2 or width % 2:
-        even = np.zeros((height + height % 2, width + width % 2, values.shape[2]), np.float32)
-        even[:height, :width] = values
+        even = np.zeros((count, height + height % 2, width + width % 2, channels), np.float32)
+        even[:, :height, :width] = values
         values = even
-    return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
+    rows = values[:, ::2] + values[:, 1::2]
+    halved: Surface = rows[:, :, ::2] + rows[:, :, 1::2]
+    return halved
 
 
 def _doubled(values: Surface, shape: tuple[int, ...]) -> Surface:
-    return values.repeat(2, axis=0).repeat(2, axis=1)[: shape[0], : shape[1]]
+    return values.repeat(2, axis=1).repeat(2, axis=2)[:, : shape[1], : shape[2]]
 
 
 def _bulge(surface: Surface, mask: Mask, tint: Colour, at: Box, cell: int) -> None:
