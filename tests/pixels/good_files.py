@@ -128,8 +128,16 @@ FILES: dict[str, Callable[[], bytes]] = {
     "heic": heic,
 }
 
-RECODED = frozenset({"avif sequence", "heic", "tiff jpeg", "tiff lzma"})
-"""Kinds whose pixels cannot be copied into a clean file, so they are encoded anew."""
+RECODED = frozenset({"avif sequence", "heic", "jpeg progressive"})
+"""Kinds that a clean file cannot hold as they are coded: encoded anew, and so a little changed."""
+
+PACKED_ANEW = frozenset(
+    {
+        "tiff jpeg", "tiff lzma", "tiff fax", "webp lossless", "webp animated alpha",
+        "gif", "gif animated", "gif animated alpha",
+    }
+)  # fmt: skip
+"""Kinds whose every pixel stays, in other bytes."""
 
 TAKES_EXIF = ("jpeg", "png", "webp", "avif", "tiff")
 

@@ -1,4 +1,4 @@
-"""What a cleaned file keeps (its picture, bit for bit) and what it loses (all but a whitelist)."""
+"""What a cleaned file keeps (its picture, as it looks) and what it loses (all but a whitelist)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lakeveil.pixels.decode import Frame, decode
 from lakeveil.pixels.limits import Limits, inspect
 from lakeveil.pixels.metadata import clean
 from lakeveil.pixels.sniff import Format, sniff
-from tests.pixels.good_files import FILES, RECODED, TAKES_EXIF, turned
+from tests.pixels.good_files import FILES, PACKED_ANEW, RECODED, TAKES_EXIF, turned
 from tests.pixels.planted import CAMERA, DATE, PLACE, PLANTED, SECRET, TAKES_CAMERA, thumbnail
 
 DEFAULT = RedactionPolicy().keep_metadata
@@ -65,7 +65,7 @@ def test_nothing_planted_survives_cleaning(name: str, keep: tuple[str, ...]) -> 
 def test_cleaning_leaves_every_pixel_as_it_was(name: str) -> None:
     made = PLANTED[name.removeprefix("planted ")] if name.startswith("planted") else FILES[name]
     data = made()
-    if name in RECODED:
+    if name.removeprefix("planted ") in RECODED:
         one, other = frames(data), frames(cleaned(data))
         assert [f.pixels.shape for f in one] == [f.pixels.shape for f in other]
         assert all(
@@ -80,7 +80,10 @@ def test_cleaning_leaves_every_pixel_as_it_was(name: str) -> None:
 def test_cleaning_twice_changes_nothing_more(name: str) -> None:
     made = PLANTED[name.removeprefix("planted ")] if name.startswith("planted") else FILES[name]
     once = cleaned(made())
-    if name != "avif sequence":  # each pass encodes it anew
+    if name.removeprefix("planted ") in RECODED:
+        # Each pass may encode it anew: what it holds beside the picture stays the same.
+        assert inspect(cleaned(once), Limits()) == inspect(once, Limits())
+    else:
         assert cleaned(once) == once
 
 
@@ -108,7 +111,7 @@ def coded(data: bytes) -> list[bytes]:
             return [heif_boxes.payload(data, i) for i in items]
 
 
-@pytest.mark.parametrize("name", [n for n in FILES if n not in RECODED])
+@pytest.mark.parametrize("name", [n for n in FILES if n not in RECODED | PACKED_ANEW])
 def test_the_coded_picture_is_copied_byte_for_byte(name: str) -> None:
     data = FILES[name]()
     assert coded(cleaned(data)) == coded(data)
@@ -116,10 +119,15 @@ def test_the_coded_picture_is_copied_byte_for_byte(name: str) -> None:
 
 @pytest.mark.parametrize("kind", TAKES_EXIF)
 @pytest.mark.parametrize("orientation", [3, 6, 7])
-def test_the_orientation_survives_without_being_asked_for(kind: str, orientation: int) -> None:
+def test_the_orientation_survives_or_is_applied_without_being_asked_for(
+    kind: str, orientation: int
+) -> None:
     data = turned(kind, orientation)
     result = cleaned(data, ())
-    assert inspect(result, Limits()) == inspect(data, Limits())
+    before, after = inspect(data, Limits()), inspect(result, Limits())
+    assert (before.width, before.height) == (after.width, after.height)
+    # Lossless WebP is written anew, upright.
+    assert after.orientation == (None if kind == "webp" else orientation)
     assert same(frames(data), frames(result))
 
 
@@ -167,5 +175,6 @@ def test_cleaning_is_idempotent_and_leak_free_whatever_is_kept(
     name: str, keep: tuple[str, ...]
 ) -> None:
     once = cleaned(PLANTED[name](), keep)
-    assert cleaned(once, keep) == once
+    assert name in RECODED or cleaned(once, keep) == once
     assert SECRET not in once
+    assert SECRET not in cleaned(once, keep)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from lakeveil.pixels import colour_profile
+from lakeveil.pixels import colour_profile, views
 from lakeveil.pixels.refusals import bad
 
 _GREY_16 = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
@@ -41,15 +41,28 @@ def plain(image: Image.Image, icc: bytes) -> Image.Image:
     raise bad("unsupported_pixels", f"its pixels are of the kind `{image.mode}`")
 
 
+def others(image: Image.Image, plain: Image.Image, icc: bytes) -> Iterator[Image.Image]:
+    """RGB pictures that viewers make of the same numbers and `plain` does not show.
+
+    16 bits of grey over their own range; CMYK without its profile; PNG by its gamma.
+    """
+    if image.mode in _GREY_16:
+        bright = views.stretched(np.asarray(image).astype(np.uint16))
+        if bright is not None:
+            yield Image.fromarray(bright).convert("RGB")
+    elif image.mode == "CMYK" and colour_profile.space(icc) == "CMYK":
+        yield image.convert("RGB")
+    gamma = image.info.get("gamma")
+    if isinstance(gamma, float) and not icc and "srgb" not in image.info:
+        shown = views.with_gamma(np.asarray(plain.convert("RGB")), gamma)
+        if shown is not None:
+            yield Image.fromarray(shown)
+
+
 def _from_cmyk(image: Image.Image, icc: bytes) -> Image.Image:
     if colour_profile.space(icc) != "CMYK":
         return image.convert("RGB")
     try:
-        made = ImageCms.profileToProfile(
-            image, io.BytesIO(icc), ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except ImageCms.PyCMSError as err:
+        return colour_profile.to_srgb("CMYK", icc).apply(image)
+    except (ImageCms.PyCMSError, ValueError) as err:
         raise bad("unsupported_colour", "its CMYK profile cannot be used") from err
-    if made is None:
-        raise bad("unsupported_colour", "its CMYK profile cannot be used")
-    return made

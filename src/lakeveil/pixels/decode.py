@@ -25,7 +25,7 @@ from PIL import (
 )
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels import colour, colour_profile, rewrite
+from lakeveil.pixels import colour, colour_profile, rewrite, views
 from lakeveil.pixels.limits import Header
 from lakeveil.pixels.refusals import bad
 from lakeveil.pixels.sniff import Format
@@ -72,6 +72,10 @@ class Frame:
     pixels: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
     duration_ms: float = 0.0
+    icc: bytes = b""
+    """The profile of `pixels` where viewers that follow it show something else; else empty."""
+    also: tuple[NDArray[np.uint8], ...] = ()
+    """Other pictures, of the same size, that a viewer could make of the stored numbers."""
 
     @property
     def layers(self) -> NDArray[np.uint8]:
@@ -84,14 +88,21 @@ class Frame:
         """Every picture a viewer could make of it, each (height, width, 3): look at all of them.
 
         Beside the stored colours these are, where alpha is partly transparent, the frame upon
-        white and upon black: a face can be drawn in transparency alone.
+        white and upon black, as a face can be drawn in transparency alone; each of those as its
+        colour profile says; and dim frames with their range stretched.
         """
-        if self.alpha is None:
-            return (self.pixels,)
-        share = self.alpha[:, :, None].astype(np.uint16)
-        on_black = (self.pixels * share + 127) // 255
-        on_white = on_black + (255 - share)
-        return (self.pixels, on_white.astype(np.uint8), on_black.astype(np.uint8))
+        plain: tuple[NDArray[np.uint8], ...] = (self.pixels,)
+        if self.alpha is not None:
+            share = self.alpha[:, :, None].astype(np.uint16)
+            on_black = (self.pixels * share + 127) // 255
+            on_white = on_black + (255 - share)
+            plain = (self.pixels, on_white.astype(np.uint8), on_black.astype(np.uint8))
+        shown = tuple(views.managed(p, self.icc) for p in plain) if self.icc else ()
+        bright = self.also
+        if not bright:
+            candidates = (views.stretched(p) for p in (self.pixels, *shown[:1]))
+            bright = tuple(p for p in candidates if p is not None)
+        return plain + shown + bright
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +222,8 @@ def _frame(image: Image.Image, decoded: Decoded, index: int) -> Frame:
     duration = float(image.info.get("duration", 0) or 0)
     decoded.shown[index] = Shown(duration, image.mode in colour.GREY)
     plain = colour.plain(image, decoded.icc)
-    if decoded.turn in UPRIGHT:
-        plain = plain.transpose(UPRIGHT[decoded.turn])
+    also = tuple(_upright(o, decoded) for o in colour.others(image, plain, decoded.icc))
+    plain = _upright(plain, decoded)
     expected = (decoded.header.width, decoded.header.height)
     # Pages of a TIFF differ in size; each was checked against the limits on its own.
     if plain.size != expected and decoded.header.format is not Format.TIFF:
@@ -220,15 +231,23 @@ def _frame(image: Image.Image, decoded: Decoded, index: int) -> Frame:
             "contradictory", f"it announces {expected[0]} x {expected[1]} pixels, not {plain.size}"
         )
     layers = _array(plain)
-    if plain.mode == "RGBA" and layers[:, :, 3].min() == _OPAQUE:
+    alpha: NDArray[np.uint8] | None = None
+    if plain.mode == "RGBA":
+        if layers[:, :, 3].min() < _OPAQUE:
+            alpha = np.ascontiguousarray(layers[:, :, 3])
         layers = np.ascontiguousarray(layers[:, :, :3])
-    elif plain.mode == "RGBA":
-        return Frame(
-            pixels=np.ascontiguousarray(layers[:, :, :3]),
-            alpha=np.ascontiguousarray(layers[:, :, 3]),
-            duration_ms=duration,
-        )
-    return Frame(pixels=layers, duration_ms=duration)
+    fits = colour_profile.fits(decoded.icc, "L" if decoded.shown[index].grey else "RGB")
+    return Frame(
+        pixels=layers,
+        alpha=alpha,
+        duration_ms=duration,
+        icc=decoded.icc if fits and not views.is_like_srgb(decoded.icc) else b"",
+        also=tuple(map(_array, also)),
+    )
+
+
+def _upright(image: Image.Image, decoded: Decoded) -> Image.Image:
+    return image.transpose(UPRIGHT[decoded.turn]) if decoded.turn in UPRIGHT else image
 
 
 def _array(image: Image.Image) -> NDArray[np.uint8]:

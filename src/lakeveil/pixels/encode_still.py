@@ -20,7 +20,7 @@ from lakeveil.pixels.tiff_rewrite import TiffWriter, description
 
 PNG_LEVEL = 2
 WEBP: dict[str, Any] = {"quality": 90, "method": 1}
-WEBP_LOSSLESS: dict[str, Any] = {"lossless": True, "quality": 20, "method": 0}
+WEBP_LOSSLESS: dict[str, Any] = {"lossless": True, "exact": True, "quality": 20, "method": 0}
 _AVIF: dict[str, Any] = {"quality": 80, "speed": 9, "max_threads": 1}
 _HEIC_AS_JPEG: dict[str, Any] = {"quality": 92, "subsampling": "4:2:0"}
 # As Pillow numbers them.

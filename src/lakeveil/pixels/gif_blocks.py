@@ -39,7 +39,7 @@ def read(data: bytes) -> GifFile:
     """Find and check the blocks.
 
     Raises:
-        BadPhoto: `truncated` or `malformed`.
+        BadPhoto: `truncated`, `malformed` or `contradictory`.
     """
     if len(data) < _HEADER_BYTES:
         raise bad("truncated", "the header is cut short")
@@ -67,6 +67,8 @@ def _walk(data: bytes, at: int, width: int, height: int) -> list[Block]:
             blocks.append(Block("image", start, at))
         elif kind == _EXTENSION:
             at, name = _extension(data, at)
+            if name == "control" and blocks and blocks[-1].kind == "control":
+                raise bad("contradictory", "one image has two graphic control extensions")
             if name in {"control", "loop"}:
                 blocks.append(Block(name, start, at))
             elif name == "text" and blocks and blocks[-1].kind == "control":

@@ -52,6 +52,8 @@ class HeifFile:
     sequence: bool = False
     exif: bytes = b""
     largest_item_pixels: int = 0
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Width and height of each item that has them."""
 
 
 class _Reader:
@@ -152,6 +154,7 @@ def _still(data: bytes, meta: Box) -> HeifFile:
         crop=_crop(data, items[primary], properties),
         exif=_exif(data, items, references, primary),
         largest_item_pixels=max(w * h for w, h in sizes.values()),
+        sizes=sizes,
     )
 
 

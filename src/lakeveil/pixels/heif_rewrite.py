@@ -25,6 +25,7 @@ _PROPERTY_BYTES = {
 _BRANDS = b"avif\x00\x00\x00\x00avifmif1miaf"
 _PICTURE_HANDLER = bytes(8) + b"pict" + bytes(13)
 _EMPTY_DATA_REFERENCE = 0
+_AV1_CONFIGURATION_BYTES = 4
 
 
 def rewritten(data: bytes, heif: HeifFile, keep: Sequence[str]) -> bytes | None:
@@ -116,6 +117,11 @@ def _properties(data: bytes, heif: HeifFile, item: int, written: list[bytes]) ->
             content = b"prof" + profile if profile else b""
         elif len(content) > _PROPERTY_BYTES.get(box.kind, -1):
             content = b""
+        elif box.kind == b"av1C":
+            # Units may follow its four bytes; those of the item itself say all that is needed.
+            content = content[:_AV1_CONFIGURATION_BYTES]
+        elif box.kind == b"auxC":
+            content = bytes(4) + next((n for n in _ALPHA_NAMES if content[4:].startswith(n)), b"")
         if not content:
             if essential:
                 return None

@@ -44,6 +44,8 @@ _ICC_PIECE = 65_519
 _ADOBE_BYTES = 12
 _FILL = 0xFF
 _MAX_COMPONENTS = 4
+_COEFFICIENTS = 64
+_FINISHED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,32 @@ def _frame_header(data: bytes, segment: Segment) -> tuple[int, int, tuple[Compon
             raise bad("malformed", "its frame header has impossible sampling factors")
         components.append(component)
     return width, height, tuple(components)
+
+
+def check_scans(data: bytes, jpeg: JpegFile) -> None:
+    """Refuse scans that code anew what another has coded (figure G.1): which one would count?
+
+    A progressive scan codes a band of coefficients of some components, down to a bit; later ones
+    add a bit each. A sequential scan codes all of its components.
+
+    Raises:
+        BadPhoto: `malformed` or `contradictory`.
+    """
+    lowest: dict[tuple[int, int], int] = {}
+    for scan in (s for s in jpeg.segments if s.marker == SOS):
+        header = data[scan.start : scan.end]
+        count = header[0] if header else 0
+        if len(header) != 4 + 2 * count:
+            raise bad("malformed", "the header of a scan has an impossible length")
+        first, last, bits = header[-3:] if jpeg.progressive else (0, 0, 0)
+        if first > last or last >= _COEFFICIENTS:
+            raise bad("malformed", "a scan codes coefficients that do not exist")
+        for component in header[1:-3:2]:
+            for place in range(first, last + 1):
+                if lowest.get((component, place), 0) != bits >> 4:
+                    raise bad("contradictory", "one scan codes again what another has coded")
+                # A band that is finished, at bit 0, has no bit that could be added.
+                lowest[component, place] = bits & 15 or _FINISHED
 
 
 def _adobe_transform(data: bytes, segments: list[Segment]) -> int | None:

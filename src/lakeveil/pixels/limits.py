@@ -90,6 +90,7 @@ def _jpeg(data: bytes, limits: Limits) -> Header:
     header = _checked(Format.JPEG, (jpeg.width, jpeg.height), 1, turned, limits)
     if jpeg.scans * jpeg.width * jpeg.height > limits.max_jpeg_scan_pixels:
         raise bad("too_many_scans", f"{jpeg.scans} scans are too many for a photo of its size")
+    jpeg_segments.check_scans(data, jpeg)
     return header
 
 

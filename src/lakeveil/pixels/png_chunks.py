@@ -22,6 +22,13 @@ _EXACT_BYTES = {
     b"IHDR": 13, b"IEND": 0, b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4, b"mDCV": 24,
     b"cLLI": 8, b"pHYs": 9, b"acTL": 8, b"fcTL": 26,
 }  # fmt: skip
+# Of these a decoder uses the first, or the last, or none.
+_ONCE = frozenset(
+    {
+        b"PLTE", b"tRNS", b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"bKGD",
+        b"pHYs", b"iCCP", b"eXIf",
+    }
+)  # fmt: skip
 _MOST_BYTES = {b"sBIT": 4, b"bKGD": 6, b"tRNS": 256, b"PLTE": 768}
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 _PACKED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
@@ -76,6 +83,7 @@ def read(data: bytes) -> PngFile:
         raise bad("malformed", f"its size is {width} x {height}")
     if depth not in _DEPTHS.get(colour, set()) or compression or filtering or interlace > 1:
         raise bad("malformed", "its header holds values that do not exist")
+    _in_order(chunks)
     frames, default_apart = _frames(data, chunks, width, height)
     return PngFile(
         chunks=tuple(chunks),
@@ -138,6 +146,20 @@ def _checked(data: bytes, found: Chunk) -> Chunk:
     return found
 
 
+def _in_order(chunks: list[Chunk]) -> None:
+    """Refuse what decoders would read in different ways (section 5.6)."""
+    kinds = [c.kind for c in chunks]
+    for kind in _ONCE & set(kinds):
+        if kinds.count(kind) > 1:
+            raise bad("contradictory", f"it has more than one chunk `{_name(kind)}`")
+    first = kinds.index(b"IDAT")
+    last = len(kinds) - 1 - kinds[::-1].index(b"IDAT")
+    if last - first + 1 != kinds.count(b"IDAT"):
+        raise bad("contradictory", "other chunks stand within its picture data")
+    if {b"PLTE", b"tRNS"} & set(kinds[first:]):
+        raise bad("contradictory", "its colours come after its picture data")
+
+
 def _name(kind: bytes) -> str:
     return kind.decode("ascii", "replace")
 
@@ -186,6 +208,8 @@ def _frames(data: bytes, chunks: list[Chunk], width: int, height: int) -> tuple[
     if kinds.count(b"acTL") != 1 or announced != len(controls) or not controls:
         raise bad("contradictory", f"it announces {announced} frames and has {len(controls)}")
     apart = kinds.index(b"fcTL") > kinds.index(b"IDAT")
+    if not apart and struct.unpack_from(">II", data, controls[0].start + 4) != (width, height):
+        raise bad("contradictory", "the first frame of the animation is not the whole picture")
     return len(controls) + apart, apart
 
 

@@ -75,6 +75,9 @@ def read(data: bytes) -> WebpFile:
         chunks = chunks[:1]
     else:
         raise bad("malformed", "its first chunk is no picture and no header")
+    animations = [c.end - c.start for c in chunks if c.kind == ANIMATION]
+    if animations and (len(animations) > 1 or animations[0] != 6):  # noqa: PLR2004 - colour, loops
+        raise bad("malformed", "its animation header is damaged, or there are two")
     if not pictures or (pictures > 1 and FRAME not in kinds):
         raise bad("malformed", f"it has {pictures} pictures where it should have one")
     return WebpFile(
@@ -175,7 +178,7 @@ def rewritten(data: bytes, webp: WebpFile, *, exif: bytes, icc: bytes) -> bytes:
     for c in webp.chunks:
         if c.kind == FRAME:
             kept.append(chunk(FRAME, kept_frame(data, c)))
-        elif c.kind in PICTURE | {ANIMATION}:
+        elif c.kind in PICTURE or (c.kind == ANIMATION and webp.flags & ANIMATED):
             kept.append(chunk(c.kind, data[c.start : c.end]))
     flags = webp.flags & (HAS_ALPHA | ANIMATED)
     return assembled(kept, webp.width, webp.height, flags=flags, exif=exif, icc=icc)
