@@ -182,7 +182,7 @@ class _Hiding:
         for last in (*[False] * (LOOKS - 1), True):
             if not unchecked:
                 break
-            showing = self._showing(frame, unchecked, every)
+            showing = self._showing(_views(frame, shot), unchecked, every)
             if not showing or (last and self.instructions.approved):
                 break
             if last:
@@ -208,25 +208,27 @@ class _Hiding:
             return hide_under(every, pixels, look, self.policy, veils=veils), every
 
     def _showing(
-        self, frame: RedactedFrame, regions: Sequence[Box], every: Sequence[Cover]
+        self, views: Sequence[NDArray[np.uint8]], regions: Sequence[Box], every: Sequence[Cover]
     ) -> tuple[Face, ...]:
         wanted = self.policy.min_confidence
         least = LEAST_AGAIN if wanted is None else wanted
         with self.watch.stage("look_again"), _asking():
             found = _merged(
-                self.detector.look_again(view, regions, min_confidence=least)
-                for view in _views(frame)
+                self.detector.look_again(view, regions, min_confidence=least) for view in views
             )
-        height, width = frame.pixels.shape[:2]
+        height, width = views[0].shape[:2]
         on_frame = (replace(f, box=box) for f in found if (box := f.box.clipped(width, height)))
         return still_visible(on_frame, every, self.instructions)
 
 
-def _views(frame: RedactedFrame) -> tuple[NDArray[np.uint8], ...]:
+def _views(frame: RedactedFrame, shot: Frame) -> tuple[NDArray[np.uint8], ...]:
+    """What viewers could make of a redacted frame, as of the frame that it was made from."""
     colours, alpha = frame.pixels[:, :, :3], frame.pixels[:, :, 3:]
-    if not alpha.size:
-        return (frame.pixels,)
-    return Frame(pixels=np.ascontiguousarray(colours), alpha=alpha[:, :, 0]).views()
+    return Frame(
+        pixels=np.ascontiguousarray(colours),
+        alpha=alpha[:, :, 0] if alpha.size else None,
+        icc=shot.icc,
+    ).views()
 
 
 def _merged(found: Iterable[Iterable[Face]]) -> tuple[Face, ...]:
