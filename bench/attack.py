@@ -36,7 +36,7 @@ from bench.annotated_set import load_set
 from lakeveil.core.faces import Detections, Face
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Style
-from lakeveil.pixels.redact import redact
+from lakeveil.pixels.hiding.redact import redact
 
 Pixels = NDArray[np.uint8]
 Vectors = NDArray[np.float64]

@@ -12,7 +12,7 @@ from lakeveil.adapters.model_store import default_directory
 from lakeveil.adapters.onnx_faces import open_detector
 from lakeveil.core.photos import Instructions, RedactionPolicy
 from lakeveil.flows.develop_photo import develop
-from lakeveil.pixels.limits import Limits
+from lakeveil.pixels.files.limits import Limits
 
 
 def main() -> None:

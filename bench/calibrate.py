@@ -1,4 +1,4 @@
-"""Fit the weights of `lakeveil.pixels.presets` on one half of an annotated set.
+"""Fit the weights of `lakeveil.pixels.finding.presets` on one half of an annotated set.
 
     python -m bench.calibrate --data DIR
 
@@ -23,10 +23,10 @@ from bench.annotated_set import IOU, Floats, Truth, halves, load_set, overlap, t
 from lakeveil.adapters.model_store import default_directory
 from lakeveil.adapters.onnx_faces import OnnxFaces, open_detector
 from lakeveil.core.photos import Preset
-from lakeveil.pixels.calibration import Weights, features
-from lakeveil.pixels.closer import look_closer
-from lakeveil.pixels.detect import evidence_of
-from lakeveil.pixels.scaling import Pyramid
+from lakeveil.pixels.finding.calibration import Weights, features
+from lakeveil.pixels.finding.closer import look_closer
+from lakeveil.pixels.finding.detect import evidence_of
+from lakeveil.pixels.finding.scaling import Pyramid
 
 RIDGE = 1e-2
 

@@ -21,7 +21,7 @@ from bench.big_photos import jpeg
 from lakeveil.adapters.onnx_faces import open_detector
 from lakeveil.core.photos import Instructions, Preset, RedactionPolicy, Style
 from lakeveil.flows.develop_photo import develop
-from lakeveil.pixels.limits import Limits
+from lakeveil.pixels.files.limits import Limits
 from lakeveil.settings import load_settings
 
 SIZES = (1, 4, 12, 24)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lakeveil.pixels.face_details import face_details
+from lakeveil.pixels.finding.face_details import face_details
 from tests.real_faces import bundled
 
 MAX_BYTES, MIN_SIDE = 5 * 2**20, 80

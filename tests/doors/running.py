@@ -29,7 +29,7 @@ from lakeveil.core.faces import Detections
 from lakeveil.core.photos import ObjectRef
 from lakeveil.errors import NotFound
 from lakeveil.pixels.examination import Examination
-from lakeveil.pixels.limits import inspect
+from lakeveil.pixels.files.limits import inspect
 from lakeveil.web.app import App, http_app
 
 KEY, SECRET = "LVTESTKEY0001", "a-secret-of-forty-characters-0123456789x"

@@ -15,7 +15,7 @@ from lakeveil.core.photos import Instructions, RedactionPolicy
 from lakeveil.errors import Unavailable, UsageError
 from lakeveil.flows.blur_files import FileResult, Plan, blur_files, plan_files
 from lakeveil.flows.develop_photo import develop
-from lakeveil.pixels.limits import Limits
+from lakeveil.pixels.files.limits import Limits
 from lakeveil.pixels.rendition import Rendition
 from tests.planted_faces import MagentaFaces, file_of, frames_of, magenta_areas, picture
 

@@ -13,7 +13,7 @@ from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Shape, Style
 from lakeveil.errors import BadPhoto, DetectorFailed
 from lakeveil.flows.develop_photo import LEAST_AGAIN, LOOKS, develop
-from lakeveil.pixels.limits import Limits
+from lakeveil.pixels.files.limits import Limits
 from lakeveil.pixels.rendition import Rendition
 from lakeveil.ports import FaceDetector
 from tests.planted_faces import (

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from lakeveil.pixels import png_chunks
+from lakeveil.pixels.files import png_chunks
 from tests.pixels import good_files
 from tests.pixels.good_files import picture, saved
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from lakeveil.pixels import (
+from lakeveil.pixels.files import (
     gif_blocks,
     heif_boxes,
     heif_rewrite,
@@ -22,8 +22,8 @@ from lakeveil.pixels import (
     tiff_pages,
     webp_chunks,
 )
-from lakeveil.pixels.png_chunks import chunk
-from lakeveil.pixels.tiff_directories import LONG, SHORT, Layout, Value
+from lakeveil.pixels.files.png_chunks import chunk
+from lakeveil.pixels.files.tiff_directories import LONG, SHORT, Layout, Value
 from tests.pixels.good_files import HEIGHT, WIDTH, animated, icc, picture, saved, with_alpha
 
 

@@ -11,15 +11,23 @@ from collections.abc import Callable, Mapping
 
 from PIL import Image
 
-from lakeveil.pixels import (
+from lakeveil.pixels.files import (
     heif_boxes,
     heif_rewrite,
     png_chunks,
     tiff_directories,
     webp_chunks,
 )
-from lakeveil.pixels.jpeg_segments import segment
-from lakeveil.pixels.tiff_directories import ASCII, LONG, RATIONAL, SHORT, UNDEFINED, Layout, Value
+from lakeveil.pixels.files.jpeg_segments import segment
+from lakeveil.pixels.files.tiff_directories import (
+    ASCII,
+    LONG,
+    RATIONAL,
+    SHORT,
+    UNDEFINED,
+    Layout,
+    Value,
+)
 from tests.pixels import good_files
 from tests.pixels.good_files import animated, picture, saved, with_alpha
 

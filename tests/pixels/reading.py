@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels.decode import Frame, decode
-from lakeveil.pixels.encode import copied
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
+from lakeveil.pixels.files.decode import Frame, decode
+from lakeveil.pixels.files.encode import copied
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
 
 Damage = dict[str, tuple[str, Callable[[], bytes]]]
 """name -> (the code that `inspect` refuses it with, generator)."""

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels import exif, heif_rewrite, png_chunks
-from lakeveil.pixels.limits import Limits, inspect
+from lakeveil.pixels.files import exif, heif_rewrite, png_chunks
+from lakeveil.pixels.files.limits import Limits, inspect
 from tests.pixels.good_files import FILES, picture, saved
 from tests.pixels.reading import check_refused
 

@@ -7,8 +7,8 @@ import pytest
 
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Preset
-from lakeveil.pixels.around import find_faces_around
-from lakeveil.pixels.presets import PLANS
+from lakeveil.pixels.finding.around import find_faces_around
+from lakeveil.pixels.finding.presets import PLANS
 from tests.real_faces import bundled, on_canvas, upright
 
 PLAN = PLANS[Preset.DEFAULT]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeveil.core.photos import Preset
-from lakeveil.pixels.candidates import Array
-from lakeveil.pixels.presets import PLANS
+from lakeveil.pixels.finding.candidates import Array
+from lakeveil.pixels.finding.presets import PLANS
 
 scores = st.floats(0.1, 1)
 sides = st.floats(4, 2000)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lakeveil.core.geometry import Box
 from lakeveil.errors import DetectorFailed
-from lakeveil.pixels.candidates import (
+from lakeveil.pixels.finding.candidates import (
     Array,
     Candidates,
     best_of_each,

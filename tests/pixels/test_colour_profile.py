@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from lakeveil.pixels import colour_profile
+from lakeveil.pixels.files import colour_profile
 from tests.pixels.good_files import icc, picture
 from tests.pixels.planted import SECRET, profile
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels.decode import Decoded, Frame, decode
-from lakeveil.pixels.limits import Limits, inspect
+from lakeveil.pixels.files.decode import Decoded, Frame, decode
+from lakeveil.pixels.files.limits import Limits, inspect
 from tests.pixels import bad_files
 from tests.pixels.good_files import (
     FILES,
@@ -163,7 +163,7 @@ def test_pillow_is_never_allowed_to_make_up_missing_pixels() -> None:
     data = FILES["png"]()
     at = data.index(b"IDAT")
     length = int.from_bytes(data[at - 4 : at], "big")
-    from lakeveil.pixels import png_chunks
+    from lakeveil.pixels.files import png_chunks
 
     short = png_chunks.chunk(b"IDAT", data[at + 4 : at + 4 + length // 2])
     cut = data[: at - 4] + short + data[at + 8 + length :]

@@ -11,14 +11,14 @@ import pytest
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Preset
 from lakeveil.errors import DetectorFailed
-from lakeveil.pixels.around import find_faces_around
-from lakeveil.pixels.candidates import Array
-from lakeveil.pixels.closer import look_closer
-from lakeveil.pixels.detect import find_faces
-from lakeveil.pixels.looks import Networks
-from lakeveil.pixels.orientation import likely_turns
-from lakeveil.pixels.presets import PLANS
-from lakeveil.pixels.scaling import Pyramid
+from lakeveil.pixels.finding.around import find_faces_around
+from lakeveil.pixels.finding.candidates import Array
+from lakeveil.pixels.finding.closer import look_closer
+from lakeveil.pixels.finding.detect import find_faces
+from lakeveil.pixels.finding.looks import Networks
+from lakeveil.pixels.finding.orientation import likely_turns
+from lakeveil.pixels.finding.presets import PLANS
+from lakeveil.pixels.finding.scaling import Pyramid
 from tests.real_faces import bundled, on_canvas, upright
 
 # Every proposal gets a closer look.

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from lakeveil.core.faces import Detections, Face
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Shape, Style
-from lakeveil.pixels import jpeg_segments
-from lakeveil.pixels.decode import Decoded, Frame, decode
-from lakeveil.pixels.encode import Encoded, encode
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.redact import redact
+from lakeveil.pixels.files import jpeg_segments
+from lakeveil.pixels.files.decode import Decoded, Frame, decode
+from lakeveil.pixels.files.encode import Encoded, encode
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.hiding.redact import redact
 from lakeveil.pixels.rendition import RedactedFrame
 from tests.pixels.good_files import FILES, TAKES_EXIF, picture, saved, turned, with_alpha
 from tests.pixels.planted import CAMERA, PLANTED, SECRET, TAKES_CAMERA, thumbnail

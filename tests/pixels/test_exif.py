@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from lakeveil.pixels import exif
-from lakeveil.pixels.tiff_directories import (
+from lakeveil.pixels.files import exif
+from lakeveil.pixels.files.tiff_directories import (
     ASCII,
     LONG,
     RATIONAL,

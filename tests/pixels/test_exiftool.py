@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
 from tests.pixels.good_files import FILES, RECODED
 from tests.pixels.planted import PLANTED, SECRET
 from tests.pixels.test_encode import FACE, released

@@ -12,7 +12,13 @@ from PIL import Image, ImageFilter
 
 from lakeveil.core.faces import Face, Landmarks
 from lakeveil.core.geometry import Box
-from lakeveil.pixels.face_details import brightness, face_details, plausible, pose, sharpness
+from lakeveil.pixels.finding.face_details import (
+    brightness,
+    face_details,
+    plausible,
+    pose,
+    sharpness,
+)
 from tests.real_faces import Pixels, bundled, upright
 
 PORTRAITS = ("portrait.jpg", "thumbnail.jpg")
@@ -169,7 +175,7 @@ def test_a_face_without_plausible_landmarks_claims_no_pose(marks: Landmarks | No
 
 
 def test_where_no_face_is_seen_no_landmarks_are_made_up() -> None:
-    from lakeveil.pixels.landmarks import with_exact_landmarks
+    from lakeveil.pixels.finding.landmarks import with_exact_landmarks
 
     photo = np.full((300, 300, 3), 120, np.uint8)
     face = replace(FACE, box=Box(250, 250, 300, 300))

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from lakeveil.core.photos import RedactionPolicy
-from lakeveil.pixels.limits import Limits
-from lakeveil.pixels.refusals import REFUSALS
-from lakeveil.pixels.sniff import Format
+from lakeveil.pixels.files.limits import Limits
+from lakeveil.pixels.files.refusals import REFUSALS
+from lakeveil.pixels.files.sniff import Format
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "formats.md"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lakeveil.pixels.decode import decode
-from lakeveil.pixels.encode import copied
-from lakeveil.pixels.limits import Limits, inspect
+from lakeveil.pixels.files.decode import decode
+from lakeveil.pixels.files.encode import copied
+from lakeveil.pixels.files.limits import Limits, inspect
 from tests.pixels.reading import Damage, check_refused, frames
 
 

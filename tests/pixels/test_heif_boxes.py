@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageChops
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels import heif_boxes, heif_rewrite
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
+from lakeveil.pixels.files import heif_boxes, heif_rewrite
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
 from tests.pixels.bad_files import patched
 from tests.pixels.good_files import FILES, heic, picture, saved, with_alpha
 from tests.pixels.reading import Damage, check_refused, same_after_cleaning_and_copying
@@ -98,8 +98,8 @@ def test_heic_is_refused_with_advice_where_the_extra_is_not_installed() -> None:
 import sys
 sys.modules["pillow_heif"] = None
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels.decode import decode
-from lakeveil.pixels.limits import inspect
+from lakeveil.pixels.files.decode import decode
+from lakeveil.pixels.files.limits import inspect
 data = sys.stdin.buffer.read()
 try:
     list(decode(data, inspect(data)).frames())

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels import avif_exact, jpeg_exact, jpeg_segments, rewrite, webp_exact
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
+from lakeveil.pixels.files import avif_exact, jpeg_exact, jpeg_segments, rewrite, webp_exact
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
 from tests.pixels.good_files import FILES, HEIGHT, picture, saved, sixteen_bits
 from tests.pixels.hidden import AMBIGUOUS, HIDDEN, TILE, avif_grid, jpeg_rows, png_rows, secret
 from tests.pixels.reading import check_refused, frames

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels.decode import decode
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
-from lakeveil.pixels.refusals import REFUSALS
+from lakeveil.pixels.files.decode import decode
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
+from lakeveil.pixels.files.refusals import REFUSALS
 from tests.pixels.bad_files import BAD, UNDECODABLE
 from tests.pixels.good_files import FILES
 from tests.pixels.planted import PLANTED, SECRET

@@ -7,8 +7,8 @@ import struct
 import pytest
 from PIL import ImageChops
 
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
 from tests.pixels.bad_files import patched
 from tests.pixels.good_files import FILES, picture, saved
 from tests.pixels.reading import Damage, check_refused

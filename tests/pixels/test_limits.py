@@ -7,10 +7,10 @@ import tracemalloc
 import pytest
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels.decode import decode
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.refusals import REFUSALS
-from lakeveil.pixels.sniff import Format, sniff
+from lakeveil.pixels.files.decode import decode
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.refusals import REFUSALS
+from lakeveil.pixels.files.sniff import Format, sniff
 from tests.pixels import good_files
 from tests.pixels.bad_files import BAD, UNDECODABLE
 from tests.pixels.good_files import FILES, HEIGHT, WIDTH, picture, saved, turned

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Shape
-from lakeveil.pixels.mask import covered_share, mask_of, touching
+from lakeveil.pixels.hiding.mask import covered_share, mask_of, touching
 
 WIDTH, HEIGHT = 60, 40
 FRAME = Box(0, 0, WIDTH, HEIGHT)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeveil.core.photos import RedactionPolicy
-from lakeveil.pixels import gif_blocks, heif_boxes, png_chunks, tiff_pages, webp_chunks
-from lakeveil.pixels.decode import Frame, decode
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
-from lakeveil.pixels.sniff import Format, sniff
+from lakeveil.pixels.files import gif_blocks, heif_boxes, png_chunks, tiff_pages, webp_chunks
+from lakeveil.pixels.files.decode import Frame, decode
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
+from lakeveil.pixels.files.sniff import Format, sniff
 from tests.pixels.good_files import FILES, PACKED_ANEW, RECODED, TAKES_EXIF, turned
 from tests.pixels.planted import CAMERA, DATE, PLACE, PLANTED, SECRET, TAKES_CAMERA, thumbnail
 

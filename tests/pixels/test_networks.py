@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lakeveil.errors import DetectorFailed
-from lakeveil.pixels import centerface, yunet
-from lakeveil.pixels.candidates import Array
+from lakeveil.pixels.finding import centerface, yunet
+from lakeveil.pixels.finding.candidates import Array
 
 
 def yunet_silence(height: int, width: int) -> dict[str, Array]:

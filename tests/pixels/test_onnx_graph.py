@@ -6,8 +6,8 @@ import pytest
 
 from lakeveil.adapters import model_store
 from lakeveil.errors import SetupError
-from lakeveil.pixels import centerface, yunet
-from lakeveil.pixels.onnx_graph import with_free_dims
+from lakeveil.pixels.finding import centerface, yunet
+from lakeveil.pixels.finding.onnx_graph import with_free_dims
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import struct
 import numpy as np
 import pytest
 
-from lakeveil.pixels import png_chunks
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
+from lakeveil.pixels.files import png_chunks
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
 from tests.pixels.good_files import picture, saved
 from tests.pixels.reading import Damage, check_refused, same_after_cleaning_and_copying
 

@@ -16,8 +16,8 @@ import lakeveil
 from lakeveil.core.faces import Detections, Face, Landmarks
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy, Shape, Style
-from lakeveil.pixels.redact import covers, hidden, hide_under, redact, still_visible
-from lakeveil.pixels.veil import Veils
+from lakeveil.pixels.hiding.redact import covers, hidden, hide_under, redact, still_visible
+from lakeveil.pixels.hiding.veil import Veils
 
 Pixels = NDArray[np.uint8]
 
@@ -344,7 +344,7 @@ def test_redact_is_the_only_maker_of_a_redacted_frame() -> None:
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", getattr(node.func, "attr", "")) == "RedactedFrame"
     }
-    assert makers == {"pixels/redact.py"}
+    assert makers == {"pixels/hiding/redact.py"}
 
 
 @given(photos_with_faces(), st.integers(0, 3))

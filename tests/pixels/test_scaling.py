@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lakeveil.pixels.scaling import Pyramid, resized
+from lakeveil.pixels.finding.scaling import Pyramid, resized
 
 
 @pytest.mark.parametrize(("size", "to"), [((300, 400), 200), ((3001, 2003), 512), ((40, 30), 90)])

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from lakeveil.errors import BadPhoto
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
-from lakeveil.pixels.tiff_directories import LONG, SHORT, Layout, Value, written
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
+from lakeveil.pixels.files.tiff_directories import LONG, SHORT, Layout, Value, written
 from tests.pixels.bad_files import patched
 from tests.pixels.good_files import HEIGHT, WIDTH, animated, picture
 from tests.pixels.reading import Damage, check_refused, frames, same_after_cleaning_and_copying

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakeveil.core.geometry import Box
-from lakeveil.pixels.tiles import tiles
+from lakeveil.pixels.finding.tiles import tiles
 
 lengths = st.integers(1, 6000)
 

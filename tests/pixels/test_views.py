@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lakeveil.pixels import colour_profile, views
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.metadata import clean
-from lakeveil.pixels.png_chunks import SIGNATURE, chunk
+from lakeveil.pixels.files import colour_profile, views
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.metadata import clean
+from lakeveil.pixels.files.png_chunks import SIGNATURE, chunk
 from tests.pixels.good_files import icc, picture, saved
 from tests.pixels.hidden import icc_with
 from tests.pixels.reading import frames

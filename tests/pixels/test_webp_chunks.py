@@ -7,7 +7,7 @@ import struct
 import pytest
 from PIL import Image
 
-from lakeveil.pixels import webp_chunks
+from lakeveil.pixels.files import webp_chunks
 from tests.pixels.good_files import HEIGHT, WIDTH, picture, saved
 from tests.pixels.reading import Damage, check_refused
 

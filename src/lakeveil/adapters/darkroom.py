@@ -38,8 +38,8 @@ from lakeveil.errors import (
     UsageError,
 )
 from lakeveil.pixels.examination import Examination
-from lakeveil.pixels.limits import Limits
-from lakeveil.pixels.refusals import bad
+from lakeveil.pixels.files.limits import Limits
+from lakeveil.pixels.files.refusals import bad
 from lakeveil.pixels.rendition import Rendition
 
 PHOTOS_PER_CHILD = 500

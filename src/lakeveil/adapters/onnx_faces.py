@@ -19,16 +19,16 @@ from lakeveil.core.faces import Detections, Face
 from lakeveil.core.geometry import Box, Turn
 from lakeveil.core.photos import Preset
 from lakeveil.errors import DetectorFailed, SetupError
-from lakeveil.pixels import centerface, yunet
-from lakeveil.pixels.around import find_faces_around
-from lakeveil.pixels.candidates import Array
-from lakeveil.pixels.detect import find_faces
-from lakeveil.pixels.landmarks import with_exact_landmarks
-from lakeveil.pixels.looks import Look, Networks, Plan, Seen
-from lakeveil.pixels.onnx_graph import with_free_dims
-from lakeveil.pixels.orientation import PROBE, likely_turns
-from lakeveil.pixels.presets import PLANS
-from lakeveil.pixels.scaling import Pyramid
+from lakeveil.pixels.finding import centerface, yunet
+from lakeveil.pixels.finding.around import find_faces_around
+from lakeveil.pixels.finding.candidates import Array
+from lakeveil.pixels.finding.detect import find_faces
+from lakeveil.pixels.finding.landmarks import with_exact_landmarks
+from lakeveil.pixels.finding.looks import Look, Networks, Plan, Seen
+from lakeveil.pixels.finding.onnx_graph import with_free_dims
+from lakeveil.pixels.finding.orientation import PROBE, likely_turns
+from lakeveil.pixels.finding.presets import PLANS
+from lakeveil.pixels.finding.scaling import Pyramid
 
 _ERRORS_ONLY = 3
 

@@ -26,9 +26,9 @@ from PIL import Image
 from lakeveil.core.faces import Detections, Face, Landmarks, Point
 from lakeveil.core.geometry import Box, Turn, clusters, enclosing, unturned
 from lakeveil.errors import DetectorFailed, Unavailable
-from lakeveil.pixels.candidates import best_of_each
-from lakeveil.pixels.scaling import Photo, resized
-from lakeveil.pixels.tiles import tiles
+from lakeveil.pixels.finding.candidates import best_of_each
+from lakeveil.pixels.finding.scaling import Photo, resized
+from lakeveil.pixels.finding.tiles import tiles
 
 MAX_BYTES, MIN_SIDE, MAX_FACES = 5 * 2**20, 80, 100
 SIDE, TILE_OVERLAP = 1920, 240

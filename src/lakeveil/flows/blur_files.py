@@ -17,8 +17,8 @@ from pathlib import Path
 from lakeveil.core.outcomes import Outcome
 from lakeveil.core.photos import Instructions, RedactionPolicy
 from lakeveil.errors import BadPhoto, LakeveilError, UsageError
-from lakeveil.pixels.refusals import bad
-from lakeveil.pixels.sniff import Format, sniff
+from lakeveil.pixels.files.refusals import bad
+from lakeveil.pixels.files.sniff import Format, sniff
 from lakeveil.ports import Darkroom
 
 PHOTO_SUFFIXES = frozenset(

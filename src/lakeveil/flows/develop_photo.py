@@ -23,16 +23,16 @@ from lakeveil.core.faces import Detections, Face
 from lakeveil.core.geometry import Box
 from lakeveil.core.photos import Instructions, RedactionPolicy
 from lakeveil.errors import BadPhoto, CannotLook, DetectorFailed, Unavailable
-from lakeveil.pixels.decode import Decoded, Frame, decode
-from lakeveil.pixels.encode import encode
-from lakeveil.pixels.limits import Header, Limits, inspect
-from lakeveil.pixels.mask import covered_share
-from lakeveil.pixels.metadata import clean
-from lakeveil.pixels.redact import Cover, covers, hidden, hide_under, still_visible
-from lakeveil.pixels.refusals import bad
+from lakeveil.pixels.files.decode import Decoded, Frame, decode
+from lakeveil.pixels.files.encode import encode
+from lakeveil.pixels.files.limits import Header, Limits, inspect
+from lakeveil.pixels.files.metadata import clean
+from lakeveil.pixels.files.refusals import bad
+from lakeveil.pixels.files.sniff import Format
+from lakeveil.pixels.hiding.mask import covered_share
+from lakeveil.pixels.hiding.redact import Cover, covers, hidden, hide_under, still_visible
+from lakeveil.pixels.hiding.veil import Veils
 from lakeveil.pixels.rendition import RedactedFrame, Rendition
-from lakeveil.pixels.sniff import Format
-from lakeveil.pixels.veil import Veils
 from lakeveil.ports import FaceDetector
 
 T = TypeVar("T")

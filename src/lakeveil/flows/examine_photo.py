@@ -8,11 +8,11 @@ from typing import Any
 from lakeveil.core.faces import Detections
 from lakeveil.core.photos import RedactionPolicy
 from lakeveil.flows.develop_photo import Stopwatch, look_at
-from lakeveil.pixels.decode import decode
 from lakeveil.pixels.examination import Examination
-from lakeveil.pixels.face_details import face_details
-from lakeveil.pixels.limits import Limits, inspect
-from lakeveil.pixels.refusals import bad
+from lakeveil.pixels.files.decode import decode
+from lakeveil.pixels.files.limits import Limits, inspect
+from lakeveil.pixels.files.refusals import bad
+from lakeveil.pixels.finding.face_details import face_details
 from lakeveil.ports import FaceDetector
 
 

@@ -1,6 +1,6 @@
 """What may be released: a file made from a completed look at every one of its frames.
 
-`redact()` in `lakeveil.pixels.redact` is the only maker of a `RedactedFrame`, and it demands
+`redact()` in `lakeveil.pixels.hiding.redact` is the only maker of a `RedactedFrame`, and it demands
 `Detections`; an encoder turns redacted frames, and nothing else, into a `Rendition`.
 """
 

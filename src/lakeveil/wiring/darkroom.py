@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from lakeveil.adapters.darkroom import DarkroomSpec, IsolatedDarkroom, RoomSetup
 from lakeveil.core.photos import RedactionPolicy
-from lakeveil.pixels.limits import Limits
+from lakeveil.pixels.files.limits import Limits
 from lakeveil.settings import PhotoLimits, Settings
 
 REKOGNITION_ENV = (
@@ -76,7 +76,7 @@ def detector_fingerprint(settings: Settings, policy: RedactionPolicy) -> str:
     # ONNX Runtime takes a while to import: not for whoever only wants a darkroom.
     from lakeveil.adapters.model_store import load  # noqa: PLC0415
     from lakeveil.adapters.onnx_faces import fingerprint  # noqa: PLC0415
-    from lakeveil.pixels.presets import PLANS  # noqa: PLC0415
+    from lakeveil.pixels.finding.presets import PLANS  # noqa: PLC0415
 
     return fingerprint(PLANS[policy.preset], load(settings.models_path).sha256)
 

@@ -1,0 +1,1 @@
+"""Photo files: limits before decoding, decoders, encoders, metadata, per format."""

@@ -1,0 +1,1 @@
+"""Looking for faces: networks, tiles, calibration. Arithmetic only; sessions are adapters."""

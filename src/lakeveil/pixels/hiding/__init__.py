@@ -1,0 +1,1 @@
+"""Hiding faces: outlines, the veil, the other styles."""
