@@ -137,18 +137,25 @@ def running(home: Path, *, settings: str = "", log: Path | None = None) -> Itera
 def free_ports() -> dict[str, int]:
     """A free loopback port for each that the stack listens on."""
     with ExitStack() as held:
-        found: list[int] = []
-        for port in range(20_000 + os.getpid() * 37 % 8_000, 32_000):
+
+        def is_free(port: int) -> bool:
             probe = held.enter_context(socket.socket())
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                continue
-            found.append(port)
-            if len(found) == len(PORT_NAMES):
-                break
-    ports = dict(zip(PORT_NAMES, found, strict=True))
-    return ports | {"admin_grpc": ports["admin"] + ADMIN_GRPC_OFFSET}
+                return False
+            return True
+
+        spread = os.getpid() * 37 % 8_000
+        # Below the ports that outgoing connections take, its gRPC port included.
+        admin = next(
+            port
+            for port in range(12_000 + spread, 22_000)
+            if is_free(port) and is_free(port + ADMIN_GRPC_OFFSET)
+        )
+        others = (port for port in range(20_000 + spread, 32_000) if is_free(port))
+        ports = {name: next(others) for name in PORT_NAMES if name != "admin"}
+    return ports | {"admin": admin, "admin_grpc": admin + ADMIN_GRPC_OFFSET}
 
 
 def _empty(home: Path) -> None:

@@ -10,17 +10,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
 
-from tests.stack_fixture import free_ports
+from tests.stack_fixture import free_ports, store_ports
 
 T = TypeVar("T")
-PORTS = ("s3", "http", "nats", "s3_grpc", "filer", "filer_grpc", "master", "master_grpc", "volume")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +131,9 @@ def running_stack(
     with tempfile.TemporaryDirectory(prefix="lakeveil-up-", ignore_cleanup_errors=True) as path:
         directory = Path(path)
         (directory / "lakeveil.toml").write_text(settings)
-        ports = free_ports(len(PORTS) + 1)
-        named = {
-            f"LAKEVEIL_PORTS__{name.upper()}": str(port)
-            for name, port in zip((*PORTS, "admin"), ports, strict=True)
-        }
-        named |= {
-            "LAKEVEIL_PORTS__ADMIN_GRPC": str(ports[-1] + 10_000),
-            "LAKEVEIL_PORTS__VOLUME_GRPC": str(free_ports(len(PORTS) + 2)[-1]),
-        }
+        http, nats = free_ports(2)
+        ports = {**asdict(store_ports()), "http": http, "nats": nats}
+        named = {f"LAKEVEIL_PORTS__{name.upper()}": str(port) for name, port in ports.items()}
         everything = {**os.environ, **named, **(environ or {})}
         with subprocess.Popen(
             [*command, "up", "--json", *arguments],

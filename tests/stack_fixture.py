@@ -124,19 +124,10 @@ def free_ports(count: int) -> list[int]:
     Test processes that run beside each other never get the same one: each port is held with a
     UDP socket until its process ends.
     """
-    found: list[int] = []
-    start = 20_000 + (os.getpid() * 37) % 8_000
-    for port in range(start, 32_000):
-        held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            held.bind(("127.0.0.1", port))
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", port))
-        except OSError:
-            held.close()
-            continue
-        _RESERVED.append(held)
-        found.append(port)
+    found = []
+    for port in range(20_000 + _spread(), 32_000):
+        if _reserve(port):
+            found.append(port)
         if len(found) == count:
             return found
     raise RuntimeError("no free ports")
@@ -144,7 +135,13 @@ def free_ports(count: int) -> list[int]:
 
 def store_ports() -> StorePorts:
     """Free ports for one SeaweedFS."""
-    s3, s3_grpc, filer, filer_grpc, master, master_grpc, volume, volume_grpc, admin = free_ports(9)
+    s3, s3_grpc, filer, filer_grpc, master, master_grpc, volume, volume_grpc = free_ports(8)
+    # Its gRPC port is not ours to choose; this keeps it, too, below those of outgoing connections.
+    admin = next(
+        port
+        for port in range(12_000 + _spread(), 22_000)
+        if _reserve(port + ADMIN_GRPC_OFFSET) and _reserve(port)
+    )
     return StorePorts(
         s3=s3,
         s3_grpc=s3_grpc,
@@ -157,6 +154,23 @@ def store_ports() -> StorePorts:
         admin=admin,
         admin_grpc=admin + ADMIN_GRPC_OFFSET,
     )
+
+
+def _spread() -> int:
+    return (os.getpid() * 37) % 8_000
+
+
+def _reserve(port: int) -> bool:
+    held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        held.bind(("127.0.0.1", port))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        return False
+    _RESERVED.append(held)
+    return True
 
 
 @contextmanager

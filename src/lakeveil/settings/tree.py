@@ -28,8 +28,9 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     master_grpc: int = 19333
     volume: int = 9340
     volume_grpc: int = 19340
-    admin: int = 23646
-    admin_grpc: int = 33646
+    admin: int = 13646
+    admin_grpc: int = 23646
+    """Always 10000 above `admin`; outgoing connections take ports from 32768 on."""
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):
