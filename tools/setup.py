@@ -49,7 +49,8 @@ def _environment(venv: Path) -> Path:
 def _install(python: Path, lock: Path) -> None:
     wanted = sum("==" in line for line in lock.read_text("utf-8").splitlines())
     _step(f"installing {wanted} packages, each checked against its hash")
-    command = _pip_command(python, "--require-hashes", "-r", str(lock))
+    # The lock holds every package there is to install: pip need not resolve anything.
+    command = _pip_command(python, "--no-deps", "--require-hashes", "-r", str(lock))
     output: list[str] = []
     seen = 0
     with subprocess.Popen(
