@@ -146,7 +146,7 @@ def test_too_large_an_object_is_refused_unread(store: tuple[ObjectStore, str]) -
     put(s3, bucket, "k", b"12345")
     with pytest.raises(BadPhoto) as refusal:
         s3.get(ObjectRef(bucket, "k"), limit_bytes=4)
-    assert refusal.value.code == "too_many_bytes"
+    assert refusal.value.code == "file_too_large"
 
 
 def test_listing_is_in_order_and_resumes_after_a_key(store: tuple[ObjectStore, str]) -> None:

@@ -55,7 +55,7 @@ class InMemoryObjectStore:
                 f"{ref} is too large",
                 why=f"it has {found.info.size:,} bytes, and the limit is {limit_bytes:,}",
                 fix="make it smaller, or raise limits.max_bytes",
-                code="too_many_bytes",
+                code="file_too_large",
             )
         return found.data
 

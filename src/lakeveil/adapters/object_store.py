@@ -104,7 +104,7 @@ class S3ObjectStore:
                         why=f"it has {found['ContentLength']:,} bytes, and the limit is "
                         f"{limit_bytes:,}",
                         fix="make it smaller, or raise limits.max_bytes",
-                        code="too_many_bytes",
+                        code="file_too_large",
                     )
                 data: bytes = body.read()
         return data
