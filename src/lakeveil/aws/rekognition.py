@@ -29,7 +29,6 @@ COMPUTED = ("BoundingBox", "Confidence", "Landmarks", "Pose", "Quality")
 _TOO_LARGE = frozenset(
     {
         "file_too_large",
-        "file_too_large",
         "too_many_pixels",
         "too_many_total_pixels",
         "too_many_scans",
