@@ -325,10 +325,14 @@ def test_the_queue_refuses_whoever_has_no_token(nats: Nats) -> None:
         with create_connection(("127.0.0.1", nats.port), timeout=5) as plain:
             plain.sendall(b'CONNECT {"verbose":false,"auth_token":"%s"}\r\n' % token.encode())
             plain.sendall(b"SUB > 1\r\nPING\r\n")
-            said = b""
-            while data := plain.recv(4096):
-                said += data
-        assert b"Authorization Violation" in said
+            said, cut_off = b"", False
+            try:
+                while data := plain.recv(4096):
+                    said += data
+            except ConnectionResetError:
+                # It hung up before it had read all that we said; its last words may be lost.
+                cut_off = True
+        assert b"Authorization Violation" in said or cut_off
         assert b"PONG" not in said
 
 
