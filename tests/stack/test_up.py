@@ -85,8 +85,17 @@ def running_up(installation: Installation, *arguments: str) -> Iterator[Up]:
         up.ready = json.loads(line)
         yield up
     finally:
-        process.kill()
-        process.communicate()
+        left = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        # A store whose folder is taken away while it shuts down would never come to an end.
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def command(installation: Installation, *arguments: str) -> list[str]:
