@@ -108,4 +108,4 @@ class Stack:
                 table, row, column = self.resolve(value)
                 return self.template["Mappings"][table][row][column]
             case _:
-                raise NotImplementedError(name)
+                raise LookupError(f"the template uses Fn::{name}, which these tests cannot resolve")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,18 @@ from lakeveil.pixels.files.metadata import clean
 
 Damage = dict[str, tuple[str, Callable[[], bytes]]]
 """name -> (the code that `inspect` refuses it with, generator)."""
+
+
+def refusal(data: bytes) -> tuple[BadPhoto, int]:
+    """Why a file is refused before decoding, and the bytes of memory that it took to say so."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadPhoto) as caught:
+            inspect(data, Limits())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return caught.value, peak
 
 
 def frames(data: bytes) -> list[Frame]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
-
 import pytest
 
 from lakeveil.errors import BadPhoto
@@ -14,6 +12,7 @@ from lakeveil.pixels.files.sniff import Format, sniff
 from tests.pixels import good_files
 from tests.pixels.bad_files import BAD, UNDECODABLE
 from tests.pixels.good_files import FILES, HEIGHT, WIDTH, picture, saved, turned
+from tests.pixels.reading import refusal
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -29,14 +28,7 @@ def test_a_good_file_is_described_without_being_decoded(name: str) -> None:
 def test_a_bad_file_is_refused_before_decoding_with_a_clear_reason(name: str) -> None:
     code, made = BAD[name]
     data = made()
-    tracemalloc.start()
-    try:
-        with pytest.raises(BadPhoto) as caught:
-            inspect(data, Limits())
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    error = caught.value
+    error, peak = refusal(data)
     assert error.code == code
     assert error.what == REFUSALS[code][0]
     assert error.why

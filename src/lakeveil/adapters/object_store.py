@@ -198,13 +198,6 @@ class S3ObjectStore:
                         modified_at=one["LastModified"].timestamp(),
                     )
 
-    def presigned_get(self, bucket: str, key: str, *, expires_s: int) -> str:
-        """A URL that reads one object without credentials for `expires_s` seconds."""
-        url: str = self._s3.generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=expires_s
-        )
-        return url
-
     @contextmanager
     def _mapped(self, what: str) -> Iterator[None]:
         try:
