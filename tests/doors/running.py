@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -22,9 +21,13 @@ from botocore.credentials import Credentials
 from PIL import Image
 
 from lakeveil.adapters.metrics import Gauge, Labels, Meter
-from lakeveil.aws.protocol import Access, json_door
-from lakeveil.aws.rekognition import Look, Read, rekognition
-from lakeveil.cli.serve import server_config
+from lakeveil.aws.door import aws_door
+from lakeveil.aws.protocol import Access, SecretOf, Service
+from lakeveil.aws.rekognition import Look, Read
+from lakeveil.aws.rekognition import rekognition as faces
+from lakeveil.aws.replay import Replays
+from lakeveil.aws.rest_json import rest_paths
+from lakeveil.cli.serve import listen, server_config
 from lakeveil.core.faces import Detections
 from lakeveil.core.photos import ObjectRef
 from lakeveil.errors import NotFound
@@ -54,15 +57,29 @@ class Door:
     def host(self) -> str:
         return self.url.removeprefix("http://")
 
-    def boto3(self, key: str = KEY, secret: str = SECRET, region: str = "eu-central-1") -> Any:
-        """A Rekognition client as anybody would make it, but for the endpoint."""
+    def boto3(
+        self,
+        key: str = KEY,
+        secret: str = SECRET,
+        region: str = "eu-central-1",
+        *,
+        service: str = "rekognition",
+        token: str | None = None,
+        attempts: int = 1,
+    ) -> Any:
+        """A client as anybody would make it, but for the endpoint, and for trying only once.
+
+        Whoever repeats a change within a second needs more `attempts`, as equal calls have one
+        signature then.
+        """
         return boto3.client(
-            "rekognition",
+            service,
             endpoint_url=self.url,
             region_name=region,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
-            config=Config(retries={"total_max_attempts": 1}),
+            aws_session_token=token,
+            config=Config(retries={"total_max_attempts": attempts}),
         )
 
     def call(
@@ -98,15 +115,16 @@ def signed(
     secret: str = SECRET,
     token: str | None = None,
     service: str = "rekognition",
+    exact: bool = False,
 ) -> AWSRequest:
-    """A request as botocore signs it; `Host` is spelled out."""
+    """A request as botocore signs it; `Host` is spelled out. `exact`: the URL has its path."""
     given = {
         "Host": url.split("/")[2],
         "Content-Type": "application/x-amz-json-1.1",
         **({"X-Amz-Target": target} if target else {}),
         **(headers or {}),
     }
-    request = AWSRequest("POST", f"{url}/", headers=given, data=data)
+    request = AWSRequest("POST", url if exact else f"{url}/", headers=given, data=data)
     SigV4Auth(Credentials(key, secret, token), service, "us-east-1").add_auth(request)
     return request
 
@@ -132,6 +150,12 @@ def read_nothing(access_key: str, ref: ObjectRef, *, limit_bytes: int) -> bytes:
     raise NotFound(f"{ref} does not exist")
 
 
+def secrets_of(known: Mapping[str, str] | None) -> SecretOf:
+    """Long-lived keys alone, by default the one that tests sign with."""
+    secrets = {KEY: SECRET} if known is None else known
+    return lambda access_key, token: secrets.get(access_key) if token is None else None
+
+
 def doors(
     *,
     look: Look = look,
@@ -141,16 +165,21 @@ def doors(
     meter: Meter | None = None,
     checks: Mapping[str, Callable[[], None]] | None = None,
     check_timeout_s: float = 5.0,
-    **limits: Any,
+    rekognition: Mapping[str, Any] | None = None,
+    services: Sequence[Service] = (),
+    secret_of: SecretOf | None = None,
+    body_timeout_s: float = 30.0,
+    replays: Replays | None = None,
 ) -> App:
-    """The composition of `lakeveil serve`, with parts of a test's own."""
+    """The composition of `lakeveil serve`, with parts and services of a test's own."""
     meter = meter or Meter()
-    known = {KEY: SECRET} if secrets is None else secrets
-    aws = json_door(
-        (rekognition(look=look, read=read, **limits.pop("rekognition", {})),),
-        Access(secret_of=known.get, now=clock),
+    every = (faces(look=look, read=read, **(rekognition or {})), *services)
+    aws = aws_door(
+        every,
+        Access(secret_of=secret_of or secrets_of(secrets), now=clock),
         observe=lambda **call: meter.request(door="aws", **call),
-        **limits,
+        body_timeout_s=body_timeout_s,
+        replays=replays,
     )
 
     def metrics(ready: Mapping[str, bool]) -> bytes:
@@ -162,6 +191,7 @@ def doors(
         checks=checks or {},
         metrics=metrics,
         aws=aws,
+        aws_paths=rest_paths(every),
         observe=meter.request,
         span=lambda _name, _headers: nullcontext(),
         check_timeout_s=check_timeout_s,
@@ -171,7 +201,7 @@ def doors(
 @contextmanager
 def serving(app: App, meter: Meter | None = None) -> Iterator[Door]:
     """Run an app on a free loopback port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(server_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,13 +16,15 @@ from hypothesis import strategies as st
 
 from lakeveil.aws.sigv4 import (
     MAX_SKEW_S,
+    Caller,
     SignatureRefused,
     SignedRequest,
     check_head,
     verify,
 )
 
-KEY, SECRET = "LVKEY", "secret-of-the-key"
+KEY, SECRET, TOKEN = "LVKEY", "secret-of-the-key", "token-of-the-session"
+SECRETS = {(KEY, None): SECRET, ("LVSESSION", TOKEN): SECRET}
 HOST = "lake.example:8190"
 Headers = list[tuple[str, str]]
 
@@ -47,30 +50,43 @@ def signed(
     token: str | None = None,
     secret: str = SECRET,
     service: str = "rekognition",
+    key: str = KEY,
 ) -> SignedRequest:
     given = {"Host": HOST, "X-Amz-Target": "RekognitionService.DetectFaces", **(headers or {})}
     request = AWSRequest("POST", f"http://{HOST}{path}", headers=given, data=body)
-    SigV4Auth(Credentials(KEY, secret, token), service, "us-east-1").add_auth(request)
+    SigV4Auth(Credentials(key, secret, token), service, "us-east-1").add_auth(request)
     return as_received(request, body)
 
 
-def presigned(expires: int = 60) -> SignedRequest:
+def presigned(expires: int = 60, key: str = KEY, token: str | None = None) -> SignedRequest:
     request = AWSRequest("POST", f"http://{HOST}/", headers={"Host": HOST}, data=b"")
-    SigV4QueryAuth(Credentials(KEY, SECRET), "rekognition", "us-east-1", expires=expires).add_auth(
-        request
-    )
+    credentials = Credentials(key, SECRET, token)
+    SigV4QueryAuth(credentials, "rekognition", "us-east-1", expires=expires).add_auth(request)
     return as_received(request, b"")
 
 
-def caller_of(request: SignedRequest, *, at: float | None = None, region: str | None = None) -> str:
-    caller, _ = verify(
+def secret_of(access_key: str, token: str | None) -> str | None:
+    return SECRETS.get((access_key, token))
+
+
+def nobody(_access_key: str, _token: str | None) -> str | None:
+    return None
+
+
+def verified(
+    request: SignedRequest, *, at: float | None = None, region: str | None = None
+) -> Caller:
+    return verify(
         request,
-        secret_of={KEY: SECRET}.get,
+        secret_of=secret_of,
         now=time.time() if at is None else at,
         services=["rekognition"],
         region=region,
-    )
-    return caller.access_key
+    ).caller
+
+
+def caller_of(request: SignedRequest, *, at: float | None = None, region: str | None = None) -> str:
+    return verified(request, at=at, region=region).access_key
 
 
 def refusal_of(request: SignedRequest, **how: float) -> str:
@@ -226,8 +242,64 @@ def test_a_key_nobody_knows_is_unrecognised() -> None:
     assert code == "UnrecognizedClientException"
 
 
-def test_a_session_token_is_unrecognised_as_we_issue_none() -> None:
-    assert refusal_of(signed(token="a-token")) == "UnrecognizedClientException"
+@pytest.mark.parametrize("form", [signed, presigned])
+def test_a_sessions_key_comes_with_its_token(form: Callable[..., SignedRequest]) -> None:
+    caller = verified(form(key="LVSESSION", token=TOKEN))
+
+    assert (caller.access_key, caller.session_token) == ("LVSESSION", TOKEN)
+    assert TOKEN not in repr(caller)
+
+
+@pytest.mark.parametrize("form", [signed, presigned])
+@pytest.mark.parametrize(
+    ("key", "token"), [("LVSESSION", None), ("LVSESSION", f"{TOKEN}x"), (KEY, TOKEN)]
+)
+def test_a_token_that_is_not_the_keys_own_is_unrecognised(
+    form: Callable[..., SignedRequest], key: str, token: str | None
+) -> None:
+    assert refusal_of(form(key=key, token=token)) == "UnrecognizedClientException"
+
+
+def test_a_token_that_is_not_signed_is_refused() -> None:
+    request = with_header(signed(key="LVSESSION"), "X-Amz-Security-Token", TOKEN)
+
+    assert refusal_of(request) == "IncompleteSignatureException"
+
+
+@pytest.mark.parametrize("form", [signed, presigned])
+def test_a_token_cannot_be_replaced(form: Callable[..., SignedRequest]) -> None:
+    request = form(key="LVSESSION", token="another")
+    replaced = replace(
+        request,
+        query=request.query.replace("another", TOKEN),
+        headers=[(n, TOKEN if v == "another" else v) for n, v in request.headers],
+    )
+
+    assert refusal_of(replaced) == "InvalidSignatureException"
+
+
+def test_a_token_is_read_only_where_the_signature_is() -> None:
+    by_header = signed(key="LVSESSION", token=TOKEN, path=f"/?X-Amz-Security-Token={TOKEN}")
+    assert refusal_of(by_header) == "IncompleteSignatureException"
+
+    request = presigned(key="LVSESSION", token=TOKEN)
+    both = with_header(request, "X-Amz-Security-Token", TOKEN)
+    assert refusal_of(both) == "IncompleteSignatureException"
+
+
+def test_an_empty_token_is_not_the_absence_of_one() -> None:
+    request = signed(headers={"X-Amz-Security-Token": ""})
+
+    assert refusal_of(request) == "UnrecognizedClientException"
+
+
+def test_whoever_knows_the_keys_may_say_more_of_a_refusal() -> None:
+    def expired(_access_key: str, _token: str | None) -> str | None:
+        raise SignatureRefused("ExpiredTokenException", "The session is over.")
+
+    with pytest.raises(SignatureRefused) as refused:
+        check_head(signed(), secret_of=expired)
+    assert refused.value.code == "ExpiredTokenException"
 
 
 def test_another_secret_does_not_make_the_signature() -> None:
@@ -238,7 +310,7 @@ def test_a_key_without_a_secret_lets_nobody_in() -> None:
     with pytest.raises(SignatureRefused):
         verify(
             signed(secret=""),
-            secret_of=lambda _: "",
+            secret_of=lambda _key, _token: "",
             now=time.time(),
             services=["rekognition"],
             region=None,
@@ -287,13 +359,13 @@ def test_a_signature_for_another_region_is_refused_where_one_region_is_served() 
 
 def test_the_head_alone_says_whether_the_body_is_worth_reading() -> None:
     request = replace(signed(), body_sha256="")
-    check_head(request, secret_of={KEY: SECRET}.get)
+    check_head(request, secret_of=secret_of)
 
     with pytest.raises(SignatureRefused) as refused:
-        check_head(request, secret_of=lambda _: None)
+        check_head(request, secret_of=nobody)
     assert refused.value.code == "UnrecognizedClientException"
     with pytest.raises(SignatureRefused) as unsigned:
-        check_head(with_header(request, "Authorization", None), secret_of={KEY: SECRET}.get)
+        check_head(with_header(request, "Authorization", None), secret_of=secret_of)
     assert unsigned.value.code == "MissingAuthenticationTokenException"
 
 
@@ -323,4 +395,4 @@ def test_whatever_is_sent_is_refused_and_nothing_worse_happens(
     with pytest.raises(SignatureRefused):
         caller_of(request)
     with pytest.raises(SignatureRefused):
-        check_head(request, secret_of=lambda _: None)
+        check_head(request, secret_of=nobody)

@@ -34,8 +34,13 @@ class CallerKeys:
         self._stores: dict[str, S3ObjectStore] = {}
         self._lock = threading.Lock()
 
-    def secret_of(self, access_key: str) -> str | None:
-        """The secret that belongs to an access key, or None where the key is not ours."""
+    def secret_of(self, access_key: str, session_token: str | None = None) -> str | None:
+        """The secret that belongs to an access key, or None where the key is not ours.
+
+        These keys have no sessions, so that whoever sends a token has another key in mind.
+        """
+        if session_token is not None:
+            return None
         key = self._find(access_key)
         return key.secret_access_key if key else None
 

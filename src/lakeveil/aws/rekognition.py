@@ -56,11 +56,18 @@ class Read(Protocol):
 
 
 def rekognition(
-    *, look: Look, read: Read, max_bytes: int = 5 * 2**20, max_object_bytes: int = 15 * 2**20
+    *,
+    look: Look,
+    read: Read,
+    max_bytes: int = 5 * 2**20,
+    max_object_bytes: int = 15 * 2**20,
+    threads: int = 4,
+    waiting: int = 12,
 ) -> Service:
     """The service as far as it is served here: `DetectFaces`.
 
-    `max_bytes` limits `Image.Bytes`, `max_object_bytes` an object that is named.
+    `max_bytes` limits `Image.Bytes`, `max_object_bytes` an object that is named; at most `threads`
+    photos are looked at once, and `waiting` more calls may be on their way.
     """
 
     def detect_faces(caller: Caller, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -87,10 +94,13 @@ def rekognition(
     return Service(
         model=load_model("rekognition"),
         operations={"DetectFaces": detect_faces},
+        reads=frozenset({"DetectFaces"}),
         max_body_bytes=4 * (max_bytes // 3 + 1) + _ENVELOPE_BYTES,
         invalid_input_code="InvalidParameterException",
         too_large_code="ImageTooLargeException",
-        throttling_status=500,
+        errors_have_reference=True,
+        threads=threads,
+        waiting=waiting,
     )
 
 

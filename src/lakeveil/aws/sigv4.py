@@ -6,8 +6,10 @@ those a JSON service of AWS answers with. Pure functions: the clock is an argume
 Both forms are read: the `Authorization` header and the presigned query string. What is signed
 must include the host, the date and every `x-amz-*` header there is; the body's hash is compared
 with the body itself, never believed (`UNSIGNED-PAYLOAD` is refused). A request can be replayed
-unchanged until its date is `MAX_SKEW_S` old, so operations that change something must be
-idempotent or keep a guard of their own.
+unchanged until its date is `MAX_SKEW_S` old: `replay` guards the operations that change something.
+
+A session's key comes with its token, in the header `X-Amz-Security-Token` or, presigned, in the
+query; it is signed like everything else, and looked up together with the key.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote_to_bytes
 
@@ -29,6 +31,7 @@ MAX_EXPIRES_S = 7 * 24 * 3600
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DATE = re.compile(r"\d{8}T\d{6}Z")
 _HEX256 = re.compile(r"[0-9a-f]{64}")
+_SCOPED = re.compile(r"/([a-z0-9-]{1,40})/aws4_request")
 _FIELD = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
 
 _MISMATCH = (
@@ -65,6 +68,22 @@ class Caller:
     """Whose key signed the request. The secret stays with whoever looked it up."""
 
     access_key: str
+    """Empty where the request is not signed, as some operations allow."""
+    session_token: str | None = field(default=None, repr=False)
+    region: str = ""
+    """The one in the signature's scope; empty where the request is not signed."""
+    request_id: str = field(default="", compare=False)
+    """As the answer names it, for records that are to be found by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A genuine signature: whose, for what, and since when it is good (UTC seconds)."""
+
+    caller: Caller
+    scope: Scope
+    signature: str
+    signed_at: float
 
 
 class SignatureRefused(Exception):
@@ -81,6 +100,7 @@ class _Claim:
     """What the request says about its own signature."""
 
     access_key: str
+    session_token: str | None = field(repr=False)
     day: str
     scope: Scope
     signed_headers: tuple[str, ...]
@@ -93,15 +113,16 @@ class _Claim:
 def verify(
     request: SignedRequest,
     *,
-    secret_of: Callable[[str], str | None],
+    secret_of: Callable[[str, str | None], str | None],
     now: float,
     services: Iterable[str],
     region: str | None,
-) -> tuple[Caller, Scope]:
+) -> Verified:
     """The caller whose secret made the signature, and the scope it is good for.
 
-    `now` is UTC seconds since the epoch; `services` and `region` are those that are served here;
-    None serves every region.
+    `secret_of` is given the access key id and the session token, None where there is none. `now`
+    is UTC seconds since the epoch; `services` and `region` are those that are served here; None
+    serves every region.
 
     Raises:
         SignatureRefused: missing, incomplete, unknown key, out of date or scope, or not made
@@ -117,8 +138,8 @@ def verify(
     _check_coverage(request, claim)
     _check_body(request)
     canonical = canonical_request(request, claim.signed_headers)
-    secret = secret_of(claim.access_key)
-    if not secret or _header(request, "x-amz-security-token") is not None:
+    secret = secret_of(claim.access_key, claim.session_token)
+    if not secret:
         raise _unrecognised()
     expected = _signature(secret, claim, canonical)
     if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
@@ -133,11 +154,20 @@ def verify(
         raise _invalid(
             f"Credential should be scoped to the region '{region}', not '{claim.scope.region}'."
         )
-    return Caller(claim.access_key), claim.scope
+    return Verified(
+        caller=Caller(claim.access_key, claim.session_token, claim.scope.region),
+        scope=claim.scope,
+        signature=claim.signature,
+        signed_at=when,
+    )
 
 
-def check_head(request: SignedRequest, *, secret_of: Callable[[str], str | None]) -> None:
+def check_head(
+    request: SignedRequest, *, secret_of: Callable[[str, str | None], str | None]
+) -> Scope:
     """Refuse what is refusable before the body is read: `verify` would refuse it as well.
+
+    Returns the scope that the request claims, which nothing vouches for yet.
 
     So that nobody without a key of ours can make us hold their bytes; that a key exists is no
     secret (the error codes tell), only its secret is. `request.body_sha256` is not looked at.
@@ -148,8 +178,26 @@ def check_head(request: SignedRequest, *, secret_of: Callable[[str], str | None]
     claim = _claim(request)
     _seconds(claim.date)
     _check_coverage(request, claim)
-    if not secret_of(claim.access_key) or _header(request, "x-amz-security-token") is not None:
+    if not secret_of(claim.access_key, claim.session_token):
         raise _unrecognised()
+    return claim.scope
+
+
+def is_signed(request: SignedRequest) -> bool:
+    """Whether the request says that it is signed, in whichever form."""
+    return any(name.lower() == "authorization" for name, _ in request.headers) or any(
+        name.startswith("X-Amz-") for name, _ in _query_pairs(request.query)
+    )
+
+
+def claimed_service(request: SignedRequest) -> str:
+    """The service a request's signature is for by its own word; empty where it says none.
+
+    Only good for choosing the words of a refusal: the signature may be malformed.
+    """
+    said = [v for n, v in request.headers if n.lower() == "authorization"]
+    found = _SCOPED.search(_text("\n".join([*said, request.query])))
+    return found[1] if found else ""
 
 
 def canonical_request(request: SignedRequest, signed_headers: Sequence[str]) -> str:
@@ -175,13 +223,17 @@ def _claim(request: SignedRequest) -> _Claim:
         fields = {n.removeprefix("X-Amz-"): v for n, v in query if n.startswith("X-Amz-")}
         algorithm, date = fields.get("Algorithm", ""), fields.get("Date", "")
         lifetime = _lifetime(fields.get("Expires", ""))
-        if "Security-Token" in fields:
-            raise _unrecognised()
+        token = fields.get("Security-Token")
+        if _header(request, "x-amz-security-token") is not None:
+            raise _incomplete("The session token belongs where the signature is.")
     else:
         algorithm, _, rest = authorization[0].partition(" ")
         fields = dict(_FIELD.findall(rest))
         date = _header(request, "x-amz-date") or ""
+        token = _header(request, "x-amz-security-token")
         lifetime = None
+        if any(name == "X-Amz-Security-Token" for name, _ in query):
+            raise _incomplete("The session token belongs where the signature is.")
     missing = [n for n in ("Credential", "SignedHeaders", "Signature") if n not in fields]
     if algorithm != _ALGORITHM or missing or not _DATE.fullmatch(date):
         raise _incomplete(
@@ -194,9 +246,12 @@ def _claim(request: SignedRequest) -> _Claim:
         raise _incomplete("Credential must be KEY/YYYYMMDD/REGION/SERVICE/aws4_request.")
     if not _HEX256.fullmatch(fields["Signature"]):
         raise _incomplete("Signature must be 64 lower-case hexadecimal digits.")
+    if token == "":
+        raise _unrecognised()
     access_key, day, region, service, _ = credential
     return _Claim(
         access_key=access_key,
+        session_token=token,
         day=day,
         scope=Scope(region, service),
         signed_headers=tuple(fields["SignedHeaders"].split(";")),
@@ -322,7 +377,7 @@ def _stamp(seconds: float) -> str:
 
 
 def _unrecognised() -> SignatureRefused:
-    # An unknown key, or a session token: we issue none, so none can be right.
+    # One answer for an unknown key, one that is expired, and a token that is not this key's.
     return SignatureRefused(
         "UnrecognizedClientException", "The security token included in the request is invalid."
     )

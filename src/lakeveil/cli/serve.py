@@ -48,7 +48,7 @@ def command(session: Session) -> None:
     from lakeveil.wiring.http import open_http_parts
 
     settings = session.settings
-    listener = _listen(settings.http.host, settings.ports.http)
+    listener = listen(settings.http.host, settings.ports.http)
     with listener, open_http_parts(settings, os.environ) as parts, open_darkroom(settings) as room:
         app = compose(settings, parts, room)
         host, port = settings.http.host, listener.getsockname()[1]
@@ -59,8 +59,10 @@ def command(session: Session) -> None:
 
 def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App:
     """Every door of the one port as an ASGI app."""
-    from lakeveil.aws.protocol import Access, json_door
+    from lakeveil.aws.door import aws_door
+    from lakeveil.aws.protocol import Access
     from lakeveil.aws.rekognition import rekognition
+    from lakeveil.aws.rest_json import rest_paths
     from lakeveil.web.app import http_app
 
     def look(data: bytes) -> Examination:
@@ -71,19 +73,20 @@ def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App
         return found
 
     threads = settings.worker.reserved_concurrent_executions
-    aws = json_door(
-        (
-            rekognition(
-                look=look,
-                read=parts.callers.read,
-                max_bytes=settings.rekognition.max_bytes,
-                max_object_bytes=settings.rekognition.max_object_bytes,
-            ),
+    services = (
+        rekognition(
+            look=look,
+            read=parts.callers.read,
+            max_bytes=settings.rekognition.max_bytes,
+            max_object_bytes=settings.rekognition.max_object_bytes,
+            threads=threads,
+            waiting=4 * threads,
         ),
+    )
+    aws = aws_door(
+        services,
         Access(secret_of=parts.callers.secret_of),
         observe=partial(parts.meter.request, door="aws"),
-        threads=threads,
-        waiting=4 * threads,
     )
 
     def span(name: str, headers: Mapping[str, str]) -> AbstractContextManager[None]:
@@ -94,9 +97,32 @@ def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App
         checks=parts.checks,
         metrics=parts.metrics,
         aws=aws,
+        aws_paths=rest_paths(services),
         observe=parts.meter.request,
         span=span,
     )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket for `serve`.
+
+    Raises:
+        SetupError: the port is taken, or the host is none of this machine's.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+    except OSError as error:
+        raise SetupError(
+            f"the HTTP server cannot listen on {host}:{port}",
+            why=error.strerror or str(error),
+            fix="stop what listens there, or set another `ports.http`",
+            code="port_taken",
+        ) from error
+    # Connections inherit it. asyncio sets it only where a socket names its protocol, and without
+    # it the second part of each answer waits 40 ms for the client to confirm the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def serve(app: App, listener: socket.socket) -> None:
@@ -126,19 +152,6 @@ def server_config(app: App) -> uvicorn.Config:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_S,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
-    except OSError as error:
-        raise SetupError(
-            f"the HTTP server cannot listen on {host}:{port}",
-            why=error.strerror or str(error),
-            fix="stop what listens there, or set another `ports.http`",
-            code="port_taken",
-        ) from error
 
 
 def _already_stopped(_signal: int, _frame: object) -> None:

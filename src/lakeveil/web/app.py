@@ -3,7 +3,8 @@
     GET /healthz   200 while the process lives
     GET /readyz    200 when everything it needs answers, else 503; says which does not
     GET /metrics   Prometheus
-    POST /         the AWS doors
+    POST /         the AWS doors, as is POST to the paths of their REST services, and
+                   whatever is signed, by header or by query
 
 Only hosts on the allow-list are answered: a web page that has its own name point at our address
 (DNS rebinding) gets nothing.
@@ -12,7 +13,7 @@ Only hosts on the allow-list are answered: a web page that has its own name poin
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -60,12 +61,13 @@ def http_app(
     observe: Observer,
     span: Span,
     check_timeout_s: float = 5.0,
+    aws_paths: Collection[str] = (),
 ) -> App:
     """Everything on the one port, as an ASGI app.
 
     `checks` are what `/readyz` asks; `metrics` renders the page for Prometheus, given what was
-    found ready. `aws` is an ASGI app of its own, which counts its requests itself. A check that
-    takes longer than `check_timeout_s` counts as one that failed.
+    found ready. `aws` is an ASGI app of its own, which counts its requests itself; `aws_paths` are
+    its paths beside `/`. A check that takes longer than `check_timeout_s` counts as failed.
     """
     readiness = Readiness(checks, timeout_s=check_timeout_s)
 
@@ -90,6 +92,7 @@ def http_app(
             await readiness.in_thread(lambda: metrics(found)), media_type=_METRICS_TYPE
         )
 
+    there = frozenset({"/", *aws_paths})
     routes = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics_page}
     pages = Starlette(
         routes=[Route(path, page, methods=["GET"]) for path, page in routes.items()],
@@ -97,7 +100,8 @@ def http_app(
     )
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "POST" and scope["path"] == "/":
+        posted_there = scope["method"] == "POST" and scope["path"] in there
+        if posted_there or _is_signed(scope):
             await aws(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
@@ -147,6 +151,13 @@ def _guarded(inner: App, allowed: frozenset[str], observe: Observer, span: Span)
             await inner(scope, receive, send_with_headers)
 
     return app
+
+
+def _is_signed(scope: Scope) -> bool:
+    """Whether it says that it is, as AWS's clients do; whether it is the door finds out."""
+    return b"X-Amz-Signature=" in scope["query_string"] or any(
+        name == b"authorization" and value.startswith(b"AWS4-") for name, value in scope["headers"]
+    )
 
 
 def _without_port(host: str) -> str:
