@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -107,4 +109,20 @@ def test_files_that_hold_secrets_are_private(tmp_path: Path, credentials: Creden
     assert {path.name for path in holders} == {
         *("credentials.json", "aws", "identities.json", "nats.conf")
     }
-    assert {path.stat().st_mode & 0o777 for path in holders} == {0o600}
+    sessions = home / "store" / "sessions.json"
+    assert {path.stat().st_mode & 0o777 for path in [*holders, sessions]} == {0o600}
+
+
+def test_sessions_are_signed_with_a_key_of_their_own_and_no_rule_means_no(
+    tmp_path: Path, credentials: Credentials
+) -> None:
+    home = tmp_path / "home"
+    argv = store(home, credentials).argv
+    path = home / "store" / "sessions.json"
+    assert {"-s3.iam=false", f"-s3.iam.config={path}"} <= set(argv)
+    written = json.loads(path.read_text())
+    assert written["policy"]["defaultEffect"] == "Deny"
+    key = base64.b64decode(written["sts"]["signingKey"])
+    assert len(key) == 32
+    assert not [secret for secret in credentials.secrets() if secret.encode() == key]
+    assert written["sts"]["signingKey"] not in " ".join(argv)

@@ -4,7 +4,8 @@ Out of the box its filer and master serve, list and delete objects for whoever f
 the filer over HTTP and gRPC, and the master's `/col/delete` removes a whole bucket. So every HTTP
 and gRPC listener other than S3 demands a certificate that only the store itself and our event
 bridge hold (mutual TLS), and behind that the parts sign their requests (JWT). Everything listens
-on loopback; the two sockets lie in a directory that only their owner may enter.
+on loopback; the two sockets lie in a directory that only their owner may enter. Nobody makes keys
+over S3: the IAM API is off, and `adapters.store_keys` comes through the filer's door.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lakeveil.adapters.certificates import StoreCertificates, certificate_paths
 from lakeveil.adapters.child import ChildSpec
 from lakeveil.adapters.credentials import Credentials, S3Key, private_directory, write_private
 from lakeveil.adapters.nats_server import program
+from lakeveil.adapters.seaweedfs_sessions import sessions_config
 from lakeveil.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -76,6 +78,8 @@ def weed_mini(
     identities = directory / "identities.json"
     config = identities_config(credentials, sources, releases)
     write_private(identities, json.dumps(config).encode())
+    sessions = directory / "sessions.json"
+    write_private(sessions, json.dumps(sessions_config(credentials)).encode())
     buckets = sorted({*sources, *releases})
     client = s3_client(ports.s3, credentials.s3["service"])
     # Relative to its working directory: a socket's path may have only 107 bytes.
@@ -101,6 +105,10 @@ def weed_mini(
         # One volume server: nobody is there to learn that it goes.
         "-volume.preStopSeconds=0",
         f"-s3.config={identities}",
+        # Its IAM API would tell a session every key's id, and its STS make sessions of its own.
+        "-s3.iam=false",
+        # Without it the key that opens the filer's own door would sign sessions, too.
+        f"-s3.iam.config={sessions}",
         f"-s3.port={ports.s3}",
         f"-s3.port.grpc={ports.s3_grpc}",
         f"-filer.port={ports.filer}",
