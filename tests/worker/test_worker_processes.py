@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from lakeveil.adapters import tables
+from lakeveil.adapters.tables import photos as tables
 from lakeveil.adapters.database import open_database, transaction
 from lakeveil.adapters.queue_jetstream import JetStreamQueue
 from lakeveil.core.events import Change, ObjectEvent, to_s3_notification

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from lakeveil.adapters.database import transaction
-from lakeveil.adapters.tables import backfills
+from lakeveil.adapters.tables.photos import backfills
 from lakeveil.ports import Clock, Progress
 
 

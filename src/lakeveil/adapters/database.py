@@ -50,11 +50,27 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
         with engine.begin() as connection:
             yield connection
     except sa.exc.OperationalError as error:
-        raise Unavailable(
-            "the state database did not answer",
-            why=str(error.__cause__ or error).splitlines()[0],
-            fix="it is tried again by itself; see `lakeveil doctor` if it goes on",
-        ) from error
+        raise _no_answer(error) from error
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Several reads of one state, beside any writer; an absent database is `Unavailable`."""
+    try:
+        with engine.connect() as plain:
+            connection = plain.execution_options(lakeveil_reads=True)
+            with connection.begin():
+                yield connection
+    except sa.exc.OperationalError as error:
+        raise _no_answer(error) from error
+
+
+def _no_answer(error: Exception) -> Unavailable:
+    return Unavailable(
+        "the state database did not answer",
+        why=str(error.__cause__ or error).splitlines()[0],
+        fix="it is tried again by itself; see `lakeveil doctor` if it goes on",
+    )
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
@@ -70,7 +86,8 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get("lakeveil_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _migrate(engine: sa.Engine) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from lakeveil.adapters.database import transaction
-from lakeveil.adapters.tables import photos, reviews
+from lakeveil.adapters.tables.photos import photos, reviews
 from lakeveil.core.outcomes import Outcome, PhotoRecord
 from lakeveil.core.photos import Instructions
 from lakeveil.core.review import Tally, Verdict

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from lakeveil.adapters.database import transaction
-from lakeveil.adapters.tables import rates, slots
+from lakeveil.adapters.tables.photos import rates, slots
 from lakeveil.ports import Clock
 
 

@@ -27,6 +27,8 @@ COMMANDS = {
     "backfill": ("backfill", "Send the photos that are already in a bucket through the pipeline."),
     "blur": ("blur", "Redact files or folders here, with no server."),
     "detect": ("detect", "Show the faces found in files, with no server."),
+    "identity": ("identity", "Accounts, users, groups, roles, keys and issuers: who calls."),
+    "audit": ("audit", "Show the audit log and verify it; erase what it keeps encrypted."),
     "queue": ("queue", "Show the queue and its dead letters; redrive them."),
     "models": ("models", "Install and check the face detectors' weights."),
     "config": ("config", "Show each setting and where it came from."),

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from lakeveil.errors import SetupError
 
-HEAD = "0001"
-KNOWN = ("0001",)
+KNOWN = ("0001", "0002", "0003", "0004")
+HEAD = KNOWN[-1]
 
 
 def upgrade(engine: sa.Engine, current: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from lakeveil.adapters.tables import metadata
+from lakeveil.adapters.tables.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,13 +1,10 @@
-"""The tables of our state, as the newest migration leaves them.
-
-Kept to what SQLite and PostgreSQL both do. Times are UTC seconds since the epoch.
-"""
+"""Photos: what became of each, and what the workers share."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData()
+from lakeveil.adapters.tables.schema import metadata
 
 photos = sa.Table(
     "photos",

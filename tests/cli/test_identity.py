@@ -1,0 +1,243 @@
+"""`lakeveil identity`: who calls, managed on record, with secrets shown once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakeveil.cli.main import invoke
+from lakeveil.core.identity import arns
+from lakeveil.settings import load_settings
+from lakeveil.wiring.audit import open_audit
+from lakeveil.wiring.identity import open_identity
+from tests.identity_parts import ACCOUNT, OTHER, allow, policy, trusting, trusting_issuer
+
+# The output, the talk, the exit code.
+Run = Callable[..., tuple[str, str, int]]
+
+EVERYTHING = policy(allow())
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[str, str, int]:
+        code = invoke(["identity", *words])
+        said = capsys.readouterr()
+        return said.out, said.err, code
+
+    return run
+
+
+@pytest.fixture
+def account(run: Run) -> str:
+    assert run("account", "create", "main", "--id", ACCOUNT)[2] == 0
+    return ACCOUNT
+
+
+def done(run: Run, *words: str) -> Any:
+    """The document a command prints with --json."""
+    out, talk, code = run(*words, "--json")
+    assert code == 0, talk
+    return json.loads(out)
+
+
+def refused(run: Run, *words: str) -> dict[str, str]:
+    """The error a command ends with."""
+    out, talk, code = run(*words, "--json")
+    assert code != 0
+    assert out == ""
+    error: dict[str, str] = json.loads(talk)["error"]
+    assert error["fix"]
+    return error
+
+
+def file(text: str, name: str = "document.json") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+def test_an_account_is_drawn_twelve_digits_unless_they_are_given(run: Run) -> None:
+    drawn = done(run, "account", "create", "consumer")
+    assert len(drawn["id"]) == 12
+    done(run, "account", "create", "main", "--id", ACCOUNT)
+    assert {a["id"] for a in done(run, "account", "ls")} == {drawn["id"], ACCOUNT}
+    done(run, "account", "delete", drawn["id"], "--yes")
+    assert [a["id"] for a in done(run, "account", "ls")] == [ACCOUNT]
+
+
+def test_a_user_gets_a_key_whose_secret_is_printed_once(run: Run, account: str) -> None:
+    made = done(run, "user", "create", "ana", "--policy", file(EVERYTHING))
+    assert made["arn"] == arns.user_arn(account, "ana")
+    key = done(run, "key", "create", "ana")
+    with open_identity(load_settings()[0], writer="test") as identity:
+        found = identity.store.secret_of(key["access_key_id"])
+    assert found == key["secret_access_key"]
+    (row,) = done(run, "key", "ls", "ana")
+    assert (row["id"], row["active"], row["expires_at"]) == (key["access_key_id"], True, None)
+    said = [run(*words) for words in (("key", "ls", "ana"), ("user", "show", "ana"))]
+    assert not [out for out, talk, _ in said if key["secret_access_key"] in out + talk]
+    assert key["secret_access_key"] not in _on_record()
+
+
+def test_a_key_is_rotated_by_create_disable_and_delete(run: Run, account: str) -> None:
+    del account
+    done(run, "user", "create", "ana")
+    old = done(run, "key", "create", "ana")["access_key_id"]
+    done(run, "key", "create", "ana", "--days", "90")
+    assert refused(run, "key", "create", "ana")["code"] == "limit_exceeded"
+    done(run, "key", "disable", old)
+    assert [row["active"] for row in done(run, "key", "ls", "ana") if row["id"] == old] == [False]
+    done(run, "key", "enable", old)
+    done(run, "key", "delete", old, "--yes")
+    (left,) = done(run, "key", "ls", "ana")
+    assert left["expires_at"]
+
+
+def test_groups_have_members_and_policies(run: Run, account: str) -> None:
+    done(run, "user", "create", "ana")
+    done(run, "group", "create", "analysts")
+    done(run, "group", "policy", "analysts", file(EVERYTHING))
+    done(run, "group", "add", "analysts", "ana")
+    shown = done(run, "group", "show", "analysts")
+    assert (shown["members"], shown["policy"]) == (["ana"], EVERYTHING)
+    assert done(run, "user", "show", "ana")["groups"] == ["analysts"]
+    assert [g["arn"] for g in done(run, "group", "ls")] == [arns.group_arn(account, "analysts")]
+    done(run, "group", "remove", "analysts", "ana")
+    assert done(run, "group", "show", "analysts")["members"] == []
+    done(run, "group", "delete", "analysts", "--yes")
+    done(run, "user", "policy", "ana", file(EVERYTHING))
+    assert done(run, "user", "show", "ana")["policy"] == EVERYTHING
+    done(run, "user", "delete", "ana", "--yes")
+    assert done(run, "user", "ls") == []
+
+
+def test_a_business_units_role_is_made_of_its_workgroup_and_its_output(
+    run: Run, account: str
+) -> None:
+    trust = file(trusting(account), "trust.json")
+    done(
+        run, "role", "create", "bu-a", "--trust", trust,
+        "--workgroup", "bu-a", "--output", "s3://results/bu-a/",
+    )  # fmt: skip
+    shown = done(run, "role", "show", "bu-a")
+    statements = json.loads(shown["policy"])["Statement"]
+    assert [s["Sid"] for s in statements] == ["Workgroup", "Output", "Data"]
+    assert shown["trust"] == trusting(account)
+    for words in (
+        ["--workgroup", "bu-a"],
+        ["--output", "s3://results/bu-a/"],
+        ["--workgroup", "w", "--output", "s3://r/w/", "--policy", file(EVERYTHING)],
+        ["--workgroup", "w", "--output", "s3://r/*/"],
+    ):
+        assert refused(run, "role", "create", "bu-b", "--trust", trust, *words)
+
+
+def test_a_role_is_changed_listed_revoked_and_deleted(run: Run, account: str) -> None:
+    trust = file(trusting(account), "trust.json")
+    done(run, "role", "create", "etl", "--trust", trust, "--max-session", "7200")
+    done(run, "role", "policy", "etl", file(EVERYTHING))
+    done(run, "role", "trust", "etl", file(trusting(OTHER), "other.json"))
+    shown = done(run, "role", "show", "etl")
+    assert (shown["policy"], shown["trust"]) == (EVERYTHING, trusting(OTHER))
+    assert [r["max_session_s"] for r in done(run, "role", "ls")] == [7200]
+    assert done(run, "role", "sessions", "etl") == []
+    assert done(run, "role", "revoke", "etl", "--yes") == {"revoked": 0}
+    assert refused(run, "role", "revoke", "etl", "--key", "ASIA" + "A" * 16, "--yes")
+    done(run, "role", "delete", "etl", "--yes")
+    assert done(run, "role", "ls") == []
+
+
+def test_issuers_are_added_listed_and_removed(run: Run, account: str) -> None:
+    made = done(
+        run, "issuer", "add", "okta", "https://example.okta.com", "--audience", "a",
+        "--audience", "b", "--groups-claim", "teams",
+    )  # fmt: skip
+    assert made["arn"] == arns.issuer_arn(account, "okta")
+    (row,) = done(run, "issuer", "ls")
+    assert (row["audiences"], row["groups_claim"]) == (["a", "b"], "teams")
+    trust = file(trusting_issuer(made["arn"], aud="a", teams=["x"]), "trust.json")
+    done(run, "role", "create", "bu-a", "--trust", trust)
+    done(run, "issuer", "remove", "okta", "--yes")
+    assert done(run, "issuer", "ls") == []
+
+
+def test_with_several_accounts_one_must_be_named(run: Run, account: str) -> None:
+    done(run, "account", "create", "consumer", "--id", OTHER)
+    assert "--account" in refused(run, "user", "create", "ana")["fix"]
+    made = done(run, "user", "create", "ana", "--account", OTHER)
+    assert made["arn"] == arns.user_arn(OTHER, "ana")
+    assert done(run, "user", "ls", "--account", account) == []
+
+
+def test_before_the_first_account_the_way_to_it_is_told(run: Run) -> None:
+    assert "lakeveil up" in refused(run, "user", "ls")["fix"]
+    out, talk, code = run("account", "ls")
+    assert (out, code) == ("", 0)
+    assert "lakeveil up" in talk
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("user", "show", "nobody"),
+        ("user", "create", "not a name"),
+        ("user", "create", "ana", "--policy", "bad.json"),
+        ("group", "add", "none", "ana"),
+        ("key", "create", "nobody"),
+        ("key", "ls", "nobody"),
+        ("key", "delete", "LVIAAAAAAAAAAAAAAAAA", "--yes"),
+        ("role", "show", "none"),
+        ("role", "create", "r", "--trust", "bad.json"),
+        ("role", "create", "r"),
+        ("issuer", "add", "x", "http://example.com", "--audience", "a"),
+        ("issuer", "add", "x", "https://example.com"),
+        ("issuer", "remove", "none", "--yes"),
+        ("account", "delete", "000000000000", "--yes"),
+        ("account", "create", "x", "--id", "1"),
+    ],
+)
+def test_a_wrong_request_is_refused_with_the_way_out(
+    run: Run, account: str, words: tuple[str, ...]
+) -> None:
+    del account
+    file(policy({**allow(), "Condition": {}}), "bad.json")
+    assert refused(run, *words)
+
+
+@pytest.mark.parametrize(
+    "words", [("user", "delete", "ana"), ("account", "delete", ACCOUNT), ("role", "delete", "r")]
+)
+def test_nothing_is_deleted_without_asking(run: Run, account: str, words: tuple[str, ...]) -> None:
+    del account
+    done(run, "user", "create", "ana")
+    assert "--yes" in refused(run, *words)["what"]
+
+
+def test_every_change_is_on_record_and_refusals_too(run: Run, account: str) -> None:
+    done(run, "user", "create", "ana")
+    refused(run, "user", "create", "ana")
+    done(run, "key", "create", "ana")
+    with open_audit(load_settings()[0], writer="test") as audit:
+        found = [
+            (r.event.action, r.event.outcome.value, r.event.error_code, r.event.resource)
+            for r in (entry.record for entry in audit.trail.entries(principal="local:*"))
+            if r is not None and r.intent is not None
+        ]
+    ana = arns.user_arn(account, "ana")
+    assert sorted(found) == [
+        ("iam:CreateAccessKey", "done", "", ana),
+        ("iam:CreateAccount", "done", "", account),
+        ("iam:CreateUser", "done", "", ana),
+        ("iam:CreateUser", "failed", "conflict", ana),
+    ]
+
+
+def _on_record() -> str:
+    with open_audit(load_settings()[0], writer="test") as audit:
+        return "".join(str(entry) for entry in audit.trail.entries())
