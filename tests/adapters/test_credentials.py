@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import multiprocessing
 import time
@@ -16,7 +15,6 @@ from lakeveil.adapters.credentials import (
     ensure_credentials,
     load_credentials,
     private_directory,
-    write_aws_config,
 )
 from lakeveil.errors import SetupError
 
@@ -30,12 +28,9 @@ def mode(path: Path) -> int:
 def test_they_are_made_once_and_only_their_owner_may_read_them(tmp_path: Path) -> None:
     home = tmp_path / "home"
     first = ensure_credentials(home)
-    write_aws_config(home, endpoint="http://127.0.0.1:8333", region="us-east-1")
     assert ensure_credentials(home) == load_credentials(home) == first
     assert mode(home) == 0o700
-    assert {path.name: mode(path) for path in home.iterdir()} == dict.fromkeys(
-        ["credentials.json", "aws", "aws.config", "aws.env"], 0o600
-    )
+    assert {path.name: mode(path) for path in home.iterdir()} == {"credentials.json": 0o600}
 
 
 def test_every_secret_is_another_one_and_none_shows(tmp_path: Path) -> None:
@@ -100,20 +95,6 @@ def test_a_damaged_file_is_refused_without_a_word_of_its_content(tmp_path: Path)
     path.write_text(json.dumps(document))
     with pytest.raises(SetupError, match="no key for reader"):
         load_credentials(home)
-
-
-def test_aws_clients_find_each_key_as_a_profile(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    credentials = ensure_credentials(home)
-    write_aws_config(home, endpoint="http://127.0.0.1:1", region="eu-west-1")
-    keys, config = configparser.ConfigParser(), configparser.ConfigParser()
-    keys.read(home / "aws")
-    config.read(home / "aws.config")
-    for name in IDENTITIES:
-        assert keys[name]["aws_access_key_id"] == credentials.s3[name].access_key_id
-        assert keys[name]["aws_secret_access_key"] == credentials.s3[name].secret_access_key
-        assert config[f"profile {name}"]["endpoint_url"] == "http://127.0.0.1:1"
-    assert keys["default"] == keys["uploader"]
 
 
 def test_certificates_are_kept_until_they_near_their_end(tmp_path: Path) -> None:

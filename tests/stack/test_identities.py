@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lakeveil.adapters.credentials import write_aws_config
+from lakeveil.adapters.aws_profiles import write_aws_config, write_profiles
 from tests.stack_fixture import Weed
 
 SOURCE, RELEASE, KEY = "photos", "photos-released", "identities/a b+ü.jpg"
@@ -104,7 +104,10 @@ def test_a_bucket_with_photos_in_it_does_not_go(weed: Weed) -> None:
 
 
 def test_an_aws_client_needs_nothing_but_the_env_file(weed: Weed, tmp_path: Path) -> None:
-    env_file = write_aws_config(weed.home, endpoint=weed.endpoint, region="us-east-1")
+    write_profiles(weed.home, weed.credentials.s3)
+    env_file = write_aws_config(
+        weed.home, endpoint=weed.endpoint, doors="http://127.0.0.1:1", region="us-east-1"
+    )
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"photo")
     script = f"""

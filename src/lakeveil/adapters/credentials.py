@@ -2,9 +2,6 @@
 
     HOME/                   0700
     HOME/credentials.json   0600  everything; read by our own processes
-    HOME/aws                0600  the S3 keys as profiles, for AWS clients
-    HOME/aws.config         0600  where their endpoint is; written by `write_aws_config`
-    HOME/aws.env            0600  points AWS clients at these two: `. HOME/aws.env`
 
 A file that anybody else could read is refused rather than repaired: its secrets may be known.
 """
@@ -13,7 +10,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,8 +20,6 @@ import msgspec
 from lakeveil.errors import SetupError
 
 FILE_NAME = "credentials.json"
-AWS_FILE_NAME = "aws"
-DEFAULT_PROFILE = "uploader"
 IDENTITIES = ("admin", "service", "reader", "uploader")
 """`admin` may do anything; `service` is Lakeveil itself: it reads sources and writes releases;
 `reader` may read releases; `uploader` may write sources."""
@@ -112,31 +106,7 @@ def ensure_credentials(home: Path) -> Credentials:
             pass
         finally:
             scratch.unlink()
-    credentials = load_credentials(home)
-    write_private(home / AWS_FILE_NAME, _aws_keys(credentials))
-    return credentials
-
-
-def write_aws_config(home: Path, *, endpoint: str, region: str) -> Path:
-    """Let AWS clients find the embedded store: returns the file to source in a shell."""
-    keys, config, env = home / AWS_FILE_NAME, home / "aws.config", home / "aws.env"
-    sections = ["default", *(f"profile {name}" for name in IDENTITIES)]
-    write_private(
-        config,
-        "\n".join(
-            f"[{section}]\nendpoint_url = {endpoint}\nregion = {region}\n" for section in sections
-        ).encode(),
-    )
-    lines = [
-        "# Source it: `. FILE`. Then any AWS client speaks to this installation's store.",
-        f"export AWS_CONFIG_FILE={shlex.quote(str(config))}",
-        f"export AWS_SHARED_CREDENTIALS_FILE={shlex.quote(str(keys))}",
-        f"export AWS_PROFILE={DEFAULT_PROFILE}",
-        # They would win over the profile.
-        "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_ENDPOINT_URL",
-    ]
-    write_private(env, ("\n".join(lines) + "\n").encode())
-    return env
+    return load_credentials(home)
 
 
 def load_credentials(home: Path) -> Credentials:
@@ -207,16 +177,6 @@ def _generate() -> Credentials:
             filer_read=secrets.token_urlsafe(32),
         ),
     )
-
-
-def _aws_keys(credentials: Credentials) -> bytes:
-    named = {"default": credentials.s3[DEFAULT_PROFILE], **credentials.s3}
-    return "\n".join(
-        f"[{name}]\n"
-        f"aws_access_key_id = {key.access_key_id}\n"
-        f"aws_secret_access_key = {key.secret_access_key}\n"
-        for name, key in named.items()
-    ).encode()
 
 
 def _scratch(path: Path, data: bytes) -> Path:

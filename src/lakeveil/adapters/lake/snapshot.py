@@ -1,0 +1,102 @@
+"""The whole policy out of the database, as one frozen value, and which locations are governed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from lakeveil.adapters.lake.codec import grant_of, settings_of
+from lakeveil.adapters.tables.lake import (
+    lake_versions,
+    lf_expressions,
+    lf_filters,
+    lf_grants,
+    lf_locations,
+    lf_settings,
+    lf_tags,
+)
+from lakeveil.core.access.grants import DataCellsFilter, TableName
+from lakeveil.core.access.lake import Policy
+from lakeveil.core.access.locations import is_under
+from lakeveil.core.access.tags import Expression, LFTag, SavedExpression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A policy, the locations registered by each account, and the version of both."""
+
+    version: int
+    policy: Policy
+    locations: Mapping[str, tuple[str, ...]]
+
+    def governs(self, account: str, location: str) -> bool:
+        """Whether data at a location is under one that the account registered.
+
+        What has no data (no location) has nothing that could be read past us.
+        """
+        return not location or any(
+            is_under(location, registered) for registered in self.locations.get(account, ())
+        )
+
+
+def policy_version(connection: sa.Connection) -> int:
+    """The version of the policy as it is now."""
+    query = sa.select(lake_versions.c.version).where(lake_versions.c.name == "policy")
+    return int(connection.execute(query).scalar() or 0)
+
+
+def read_snapshot(connection: sa.Connection) -> Snapshot:
+    """Read everything about access except the tables themselves."""
+    locations: dict[str, tuple[str, ...]] = {}
+    for row in connection.execute(sa.select(lf_locations)):
+        locations[row.account] = (*locations.get(row.account, ()), row.location)
+    return Snapshot(
+        version=policy_version(connection),
+        locations=locations,
+        policy=Policy(
+            tags={
+                (row.account, row.key): LFTag(
+                    account=row.account,
+                    key=row.key,
+                    values=frozenset(json.loads(row.values_json)),
+                    created_by=row.created_by,
+                )
+                for row in connection.execute(sa.select(lf_tags))
+            },
+            expressions={
+                (row.account, row.name): SavedExpression(
+                    account=row.account,
+                    name=row.name,
+                    body=Expression.of(json.loads(row.body_json)),
+                    description=row.description,
+                )
+                for row in connection.execute(sa.select(lf_expressions))
+            },
+            grants=tuple(
+                grant_of(row)
+                for row in connection.execute(sa.select(lf_grants).order_by(lf_grants.c.id))
+            ),
+            filters={
+                (found.table, found.name): found
+                for found in map(_filter, connection.execute(sa.select(lf_filters)))
+            },
+            settings={
+                row.account: settings_of(row.settings_json)
+                for row in connection.execute(sa.select(lf_settings))
+            },
+        ),
+    )
+
+
+def _filter(row: sa.Row[tuple[object, ...]]) -> DataCellsFilter:
+    return DataCellsFilter(
+        table=TableName(row.account, row.database, row.table_name),
+        name=row.name,
+        named=frozenset(json.loads(row.columns_json)),
+        excluding=row.excluding,
+        rows=row.row_filter,
+        version=row.version,
+    )

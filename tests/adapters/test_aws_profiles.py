@@ -1,0 +1,97 @@
+"""AWS clients find keys and endpoints in files that only their owner may read."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import boto3
+import pytest
+
+from lakeveil.adapters.aws_profiles import DOORS, write_aws_config, write_profiles
+from lakeveil.adapters.credentials import IDENTITIES, ensure_credentials
+from lakeveil.errors import SetupError
+
+DOOR, STORE = "http://127.0.0.1:8190", "http://127.0.0.1:8333"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    write_profiles(home, ensure_credentials(home).s3)
+    write_aws_config(home, endpoint=STORE, doors=DOOR, region="eu-west-1")
+    return home
+
+
+@pytest.fixture
+def environ(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "aws.config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(home / "aws"))
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("profile", [*IDENTITIES, "default"])
+def test_each_key_is_a_profile_that_knows_every_endpoint(home: Path, profile: str) -> None:
+    session = boto3.Session(profile_name=profile)
+    key = ensure_credentials(home).s3["uploader" if profile == "default" else profile]
+
+    found = session.get_credentials()
+
+    assert found is not None
+    assert (found.access_key, found.secret_key) == (key.access_key_id, key.secret_access_key)
+    assert session.client("s3").meta.endpoint_url == STORE
+    for service in DOORS:
+        assert session.client(service).meta.endpoint_url == DOOR
+        assert session.client(service).meta.region_name == "eu-west-1"
+
+
+def test_the_aws_command_line_finds_them_too(home: Path) -> None:
+    scripts = sysconfig.get_path("scripts")
+    script = f". {home}/aws.env && aws configure get region && aws configure get aws_access_key_id --profile reader"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env={"PATH": f"{scripts}:/usr/bin:/bin", "HOME": str(home), "AWS_ACCESS_KEY_ID": "other"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    reader = ensure_credentials(home).s3["reader"].access_key_id
+    assert done.stdout.split() == ["eu-west-1", reader]
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_key_that_was_added_outlives_the_next_start(home: Path) -> None:
+    credentials = ensure_credentials(home)
+    write_profiles(home, {"lake-admin": credentials.s3["admin"]})
+
+    write_profiles(home, credentials.s3)
+    write_aws_config(home, endpoint=STORE, doors=DOOR, region="eu-west-1")
+
+    session = boto3.Session(profile_name="lake-admin")
+    assert session.get_credentials() is not None
+    assert session.client("glue").meta.endpoint_url == DOOR
+
+
+@pytest.mark.usefixtures("environ")
+def test_without_a_store_of_ours_s3_stays_amazons(home: Path) -> None:
+    write_aws_config(home, endpoint=None, doors=DOOR, region="eu-west-1")
+
+    client = boto3.Session(profile_name="admin").client("s3")
+
+    assert client.meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
+
+
+def test_only_their_owner_may_read_them(home: Path) -> None:
+    assert {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()} == dict.fromkeys(
+        ["credentials.json", "aws", "aws.config", "aws.env"], 0o600
+    )
+
+
+def test_a_damaged_file_is_refused_without_quoting_it(home: Path) -> None:
+    (home / "aws").write_text("my secret is hunter2")
+
+    with pytest.raises(SetupError, match="damaged") as caught:
+        write_profiles(home, {})
+
+    assert "hunter2" not in str(caught.value.as_dict())
