@@ -25,6 +25,7 @@ from lakeveil.core.access.grants import (
     Resource,
     TagPolicy,
 )
+from lakeveil.core.access.guards import NameGuard
 from lakeveil.core.access.lake import Column, LakeSettings
 from lakeveil.core.access.masks import Mask, MaskKind
 from lakeveil.core.access.permissions import Permission, Permissions
@@ -43,6 +44,7 @@ _KINDS: Mapping[str, type] = {
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _SETS = {"named", "values"}
+_SETTINGS = ("administrators", "read_only_administrators")
 
 
 def dumps(value: Any) -> str:
@@ -111,13 +113,20 @@ def columns_of(text: str) -> tuple[Column, ...]:
 
 
 def settings_text(settings: LakeSettings) -> str:
-    """An account's settings."""
-    return dumps({name: sorted(getattr(settings, name)) for name in settings.__dataclass_fields__})
+    """An account's settings, but for its organisations: those it cannot choose itself."""
+    fields: dict[str, Any] = {name: sorted(getattr(settings, name)) for name in _SETTINGS}
+    fields["guards"] = sorted([guard.pattern, guard.key] for guard in settings.guards)
+    return dumps(fields)
 
 
-def settings_of(text: str) -> LakeSettings:
-    """The settings of a text that `settings_text` wrote."""
-    return LakeSettings(**{name: frozenset(found) for name, found in json.loads(text).items()})
+def settings_of(text: str | None, organisations: Iterable[str]) -> LakeSettings:
+    """The settings of a text that `settings_text` wrote; None is as good as nothing set."""
+    found = json.loads(text) if text else {}
+    return LakeSettings(
+        **{name: frozenset(found.get(name, ())) for name in _SETTINGS},
+        organisations=frozenset(organisations),
+        guards=frozenset(NameGuard(pattern, key) for pattern, key in found.get("guards", ())),
+    )
 
 
 def grant_row(grant: Grant) -> dict[str, Any]:

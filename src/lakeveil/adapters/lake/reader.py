@@ -21,6 +21,7 @@ from lakeveil.adapters.tables.lake import (
     lf_locations,
 )
 from lakeveil.core.access.grants import TableName
+from lakeveil.core.access.guards import guarded
 from lakeveil.core.access.lake import Database, Policy, Table
 from lakeveil.core.access.tags import TagLayers
 from lakeveil.ports.lake import Assignment, DatabaseRecord, Location, Place, TableRecord
@@ -194,23 +195,25 @@ class SqlLakeReader:
         self, row: Row, tags: Mapping[tuple[str, str, str], Mapping[str, str]]
     ) -> TableRecord:
         columns = columns_of(row.columns_json)
-        explicit = {
-            column.name: tags[row.database, row.name, column.name]
-            for column in columns
-            if (row.database, row.name, column.name) in tags
-        }
+        layers = TagLayers(
+            catalog=tags.get(("", "", ""), {}),
+            database=tags.get((row.database, "", ""), {}),
+            table=tags.get((row.database, row.name, ""), {}),
+            columns={
+                column.name: tags[row.database, row.name, column.name]
+                for column in columns
+                if (row.database, row.name, column.name) in tags
+            },
+        )
+        snapshot = self._snapshot()
+        guards = snapshot.policy.settings_of(row.account).guards
         return TableRecord(
             table=Table(
                 name=TableName(row.account, row.database, row.name),
                 columns=columns,
                 owner=row.owner,
-                tags=TagLayers(
-                    catalog=tags.get(("", "", ""), {}),
-                    database=tags.get((row.database, "", ""), {}),
-                    table=tags.get((row.database, row.name, ""), {}),
-                    columns=explicit,
-                ),
-                governed=self._snapshot().governs(row.account, row.location),
+                tags=guarded(layers, (column.name for column in columns), guards),
+                governed=snapshot.governs(row.account, row.location),
             ),
             document=json.loads(row.document_json),
             location=row.location,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from lakeveil.adapters.lake.codec import grant_of, settings_of
+from lakeveil.adapters.tables.identity import identity_accounts
 from lakeveil.adapters.tables.lake import (
     lake_versions,
     lf_expressions,
@@ -19,7 +20,7 @@ from lakeveil.adapters.tables.lake import (
     lf_tags,
 )
 from lakeveil.core.access.grants import DataCellsFilter, TableName
-from lakeveil.core.access.lake import Policy
+from lakeveil.core.access.lake import LakeSettings, Policy
 from lakeveil.core.access.locations import is_under
 from lakeveil.core.access.tags import Expression, LFTag, SavedExpression
 
@@ -28,7 +29,7 @@ from lakeveil.core.access.tags import Expression, LFTag, SavedExpression
 class Snapshot:
     """A policy, the locations registered by each account, and the version of both."""
 
-    version: int
+    version: tuple[int, int]
     policy: Policy
     locations: Mapping[str, tuple[str, ...]]
 
@@ -42,10 +43,14 @@ class Snapshot:
         )
 
 
-def policy_version(connection: sa.Connection) -> int:
-    """The version of the policy as it is now."""
-    query = sa.select(lake_versions.c.version).where(lake_versions.c.name == "policy")
-    return int(connection.execute(query).scalar() or 0)
+def policy_version(connection: sa.Connection) -> tuple[int, int]:
+    """The version of the policy as it is now, and how many accounts it is about."""
+    of_policy = sa.select(lake_versions.c.version).where(lake_versions.c.name == "policy")
+    # An account's organisations never change, but accounts come.
+    accounts = sa.select(sa.func.count()).select_from(identity_accounts)
+    row = connection.execute(sa.select(of_policy.scalar_subquery(), accounts.scalar_subquery()))
+    version, count = row.one()
+    return int(version or 0), int(count)
 
 
 def read_snapshot(connection: sa.Connection) -> Snapshot:
@@ -83,12 +88,21 @@ def read_snapshot(connection: sa.Connection) -> Snapshot:
                 (found.table, found.name): found
                 for found in map(_filter, connection.execute(sa.select(lf_filters)))
             },
-            settings={
-                row.account: settings_of(row.settings_json)
-                for row in connection.execute(sa.select(lf_settings))
-            },
+            settings=_settings(connection),
         ),
     )
+
+
+def _settings(connection: sa.Connection) -> dict[str, LakeSettings]:
+    texts = {row.account: row.settings_json for row in connection.execute(sa.select(lf_settings))}
+    organisations = {
+        row.id: {row.organisation, *json.loads(row.units)} - {""}
+        for row in connection.execute(sa.select(identity_accounts))
+    }
+    return {
+        account: settings_of(texts.get(account), organisations.get(account, ()))
+        for account in {*texts, *organisations}
+    }
 
 
 def _filter(row: sa.Row[tuple[object, ...]]) -> DataCellsFilter:

@@ -59,7 +59,7 @@ def is_administrator(who: Principal, policy: Policy) -> bool:
 def _parts(
     who: Principal, table: Table, policy: Policy, now: float
 ) -> Iterator[tuple[str, Contribution]]:
-    yield from _implicit(who, table, policy)
+    yield from implicit(who, table, policy)
     if not table.governed:
         return
     for grant, limit in _speaking(who, table, policy, now):
@@ -70,7 +70,8 @@ def _parts(
             yield grant.id, part
 
 
-def _implicit(who: Principal, table: Table, policy: Policy) -> Iterator[tuple[str, Contribution]]:
+def implicit(who: Principal, table: Table, policy: Policy) -> Iterator[tuple[str, Contribution]]:
+    """What a principal holds without any grant: as administrator, and as owner."""
     home = table.name.account
     if who.account == home:
         settings = policy.settings_of(home)
@@ -100,12 +101,10 @@ def _speaking(
         if grant.account == home:
             yield grant, None
         elif grant.account == who.account:
-            yield grant, _shared_with(who.account, grant, table, policy, now)
+            yield grant, shared_with(who.account, grant, table, policy, now)
 
 
-def _shared_with(
-    account: str, passing_on: Grant, table: Table, policy: Policy, now: float
-) -> Union:
+def shared_with(account: str, passing_on: Grant, table: Table, policy: Policy, now: float) -> Union:
     """What an account was given of a table and may pass on with this grant."""
     identities = {account, *policy.settings_of(account).organisations}
     shares = [
@@ -115,7 +114,7 @@ def _shared_with(
     ]
     # With DESCRIBE on all the tags that it names, a tag policy needs no grant option to cascade
     # what was shared by tags.
-    freely = _describes_all(passing_on, shares, policy)
+    freely = describes_all(passing_on, shares, policy)
     total = Union()
     for share in shares:
         part = contribution(share, table, policy)
@@ -125,7 +124,8 @@ def _shared_with(
     return total
 
 
-def _describes_all(passing_on: Grant, shares: Iterable[Grant], policy: Policy) -> bool:
+def describes_all(passing_on: Grant, shares: Iterable[Grant], policy: Policy) -> bool:
+    """Whether an account may describe every tag and value that a tag policy names."""
     where = passing_on.resource
     expression = policy.expression_of(where) if isinstance(where, TagPolicy) else None
     return expression is not None and all(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lakeveil.core.access.grants import DataCellsFilter, Grant, TableName, TagPolicy
+from lakeveil.core.access.guards import NameGuard
 from lakeveil.core.access.tags import Expression, LFTag, SavedExpression, TagLayers, Tags
 
 
@@ -60,12 +61,14 @@ class Table:
 class LakeSettings:
     """Data lake settings of one account. All are principals' identifiers.
 
-    `organisations` are the ARNs of the organisation and units that the account is in.
+    `organisations` are the ARNs of the organisation and units that the account is in; `guards` say
+    which columns of its tables must carry a tag of their own.
     """
 
     administrators: frozenset[str] = frozenset()
     read_only_administrators: frozenset[str] = frozenset()
     organisations: frozenset[str] = frozenset()
+    guards: frozenset[NameGuard] = frozenset()
 
 
 NO_SETTINGS = LakeSettings()

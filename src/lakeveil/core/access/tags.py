@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 ANY = "*"
 """In an expression: any value of the key, present or future. A resource cannot carry it."""
 
+WITHHELD = "\0"
+"""What a column carries in place of a value that a name guard keeps it from inheriting. Nothing
+matches it, `*` neither, and nobody can assign or grant it."""
+
 Tags = Mapping[str, str]
 """Key -> value, both folded: what one resource carries, or what holds for it."""
 
@@ -54,6 +58,8 @@ class Expression:
             raise ValueError(
                 "an expression names at least one key, and each key at least one value"
             )
+        if any(WITHHELD in values for _, values in self.terms):
+            raise ValueError("an expression cannot name what is withheld")
 
     @classmethod
     def of(cls, terms: Mapping[str, Iterable[str]]) -> Expression:
@@ -127,8 +133,12 @@ def failing_keys(expression: Expression, tags: Tags, defined: Iterable[str]) -> 
     return tuple(
         key
         for key, values in expression.terms
-        if key not in known or key not in tags or not (tags[key] in values or ANY in values)
+        if key not in known or not _carried(tags.get(key, WITHHELD), values)
     )
+
+
+def _carried(value: str, values: frozenset[str]) -> bool:
+    return value != WITHHELD and (value in values or ANY in values)
 
 
 def matches(expression: Expression, tags: Tags, defined: Iterable[str]) -> bool:
