@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lakeveil.cli.access_discovery import discoverable, guard
 from lakeveil.cli.access_matrix import diff, matrix
 from lakeveil.cli.access_requests import (
     approve,
@@ -28,5 +29,17 @@ def command() -> None:
     """
 
 
-for part in (matrix, diff, request, list_requests, approve, deny, withdraw, break_glass, extend):
+for part in (
+    matrix,
+    diff,
+    request,
+    list_requests,
+    approve,
+    deny,
+    withdraw,
+    break_glass,
+    extend,
+    guard,
+    discoverable,
+):
     command.add_command(part)

@@ -27,6 +27,7 @@ COMMANDS = {
     "backfill": ("backfill", "Send the photos that are already in a bucket through the pipeline."),
     "blur": ("blur", "Redact files or folders here, with no server."),
     "detect": ("detect", "Show the faces found in files, with no server."),
+    "grant": ("grant", "Grant access, through a mask or until a day."),
     "why": ("why", "Explain what somebody sees, and the smallest change that shows more."),
     "access": ("access", "Show who sees what; see what a change would do; ask for access."),
     "identity": ("identity", "Accounts, users, groups, roles, keys and issuers: who calls."),

@@ -1,0 +1,1 @@
+"""AWS Lake Formation's API: translates, and calls the flows. See `service`."""

@@ -1,0 +1,127 @@
+"""`lakeveil grant`, over a real installation's state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lakeveil.adapters.audit_log import open_audit_log
+from lakeveil.adapters.clock import SystemClock
+from lakeveil.adapters.database import open_database
+from lakeveil.adapters.identity.directory import Directory
+from lakeveil.adapters.lake import SqlLake, open_lake
+from lakeveil.cli.grant import command
+from lakeveil.cli.session import Session
+from lakeveil.core.access.grants import Grant, TableName
+from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
+from lakeveil.core.access.masks import Mask, MaskKind
+from lakeveil.core.identity import arns
+from lakeveil.core.identity.directory import Account
+from lakeveil.errors import NotFound, Refused, UsageError
+from lakeveil.ports.lake import DatabaseRecord, Location, TableRecord
+
+HOME = "111111111111"
+ANA, DAVE = (arns.user_arn(HOME, name) for name in ("ana", "dave"))
+END_OF_2026 = 1_798_761_600.0
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlLake]:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("LAKEVEIL_HOME", str(home))
+    engine = open_database(f"sqlite:///{home / 'state.db'}")
+    directory = Directory(engine, SystemClock())
+    directory.create_account(Account(id=HOME, name="main"))
+    for name in ("ana", "dave"):
+        directory.create_user(HOME, name)
+    open_audit_log(engine, home)
+    found = open_lake(engine)
+    with found.changing() as change:
+        change.put_settings(HOME, LakeSettings(administrators=frozenset({DAVE})))
+        change.put_location(Location(account=HOME, location="s3://lake"))
+        change.put_database(DatabaseRecord(database=Database(account=HOME, name="ads")))
+        change.put_table(
+            TableRecord(
+                table=Table(
+                    name=TableName(HOME, "ads", "events"),
+                    columns=(Column("id"), Column("ip")),
+                ),
+                location="s3://lake/events",
+            )
+        )
+    yield found
+    engine.dispose()
+
+
+Run = Callable[..., None]
+
+
+@pytest.fixture
+def run(lake: SqlLake) -> Run:
+    del lake
+
+    def call(*arguments: str) -> None:
+        command.main(arguments, standalone_mode=False, obj=Session())
+
+    return call
+
+
+def granted(lake: SqlLake) -> list[Grant]:
+    return lake.policy().grants_to({ANA})
+
+
+def test_a_column_is_granted_through_a_mask_until_a_day(
+    lake: SqlLake, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("ana", "ads.events.ip", "--mask", "hash", "--until", "2026-12-31", "--json")
+
+    [made] = granted(lake)
+    assert (made.mask, made.expires_at) == (Mask(MaskKind.HASH), END_OF_2026)
+    assert made.granted_by.startswith("local:")
+    [shown] = json.loads(capsys.readouterr().out)
+    assert (shown["id"], shown["mask"]) == (made.id, "hash")
+    assert shown["until"] == "2027-01-01T00:00:00+00:00"
+
+
+def test_a_database_is_described_unless_something_else_is_asked(lake: SqlLake, run: Run) -> None:
+    run("ana", "ads")
+    run("ana", "ads", "--permission", "create_table")
+
+    [made] = granted(lake)
+    assert sorted(made.permissions) == ["CREATE_TABLE", "DESCRIBE"]
+
+
+def test_somebody_acts_with_their_own_rights(lake: SqlLake, run: Run) -> None:
+    with pytest.raises(NotFound):
+        run("ana", "ads.events", "--as", "ana")
+    run("ana", "ads.events.id", "--as", "dave")
+    with pytest.raises(Refused):
+        run("dave", "ads.events", "--as", "ana")
+
+    [made] = granted(lake)
+    assert made.granted_by == DAVE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("ana", "ads.events", "--mask", "blur"), "is no mask"),
+        (("ana", "ads.events", "--mask", "fixed"), "is no mask"),
+        (("ana", "ads.events", "--mask", "null:x"), "is no mask"),
+        (("ana", "ads.events", "--permission", "LOOK"), "no such permission"),
+        (("ana", "ads.events", "--until", "soon"), "is no day"),
+        (("ana", "ads.events", "--until", "2020-01-01"), "expired already"),
+        (("ana", "ads", "--mask", "hash"), "through a mask"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    lake: SqlLake, run: Run, arguments: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        run(*arguments)
+
+    assert granted(lake) == []
