@@ -55,6 +55,7 @@ def store(home: Path, credentials: Credentials, ports: StorePorts = PORTS) -> Ch
         certificates=ensure_certificates(home / "store" / "tls", now=time.time()),
         sources=["photos"],
         releases=["released"],
+        lake=["lake", "lake-results"],
         environ=SURROUNDINGS,
     )
 
@@ -107,10 +108,27 @@ def test_files_that_hold_secrets_are_private(tmp_path: Path, credentials: Creden
         if path.is_file() and any(secret in path.read_text("latin-1") for secret in secrets)
     ]
     assert {path.name for path in holders} == {
-        *("credentials.json", "aws", "identities.json", "nats.conf")
+        *("credentials.json", "identities.json", "nats.conf")
     }
     sessions = home / "store" / "sessions.json"
     assert {path.stat().st_mode & 0o777 for path in [*holders, sessions]} == {0o600}
+
+
+def test_buckets_of_the_lake_are_made_and_no_static_key_but_ours_knows_them(
+    tmp_path: Path, credentials: Credentials
+) -> None:
+    argv = store(tmp_path / "home", credentials).argv
+    assert "-bucket=lake,lake-results,photos,released" in argv
+    written = json.loads((tmp_path / "home" / "store" / "identities.json").read_text())
+    actions = {one["name"]: one["actions"] for one in written["identities"]}
+    of_the_lake = {
+        name: [action for action in held if ":lake" in action] for name, held in actions.items()
+    }
+    both = ["lake", "lake-results"]
+    assert of_the_lake.pop("service") == [
+        f"{action}:{bucket}" for bucket in both for action in ("Read", "Write", "List")
+    ]
+    assert set(map(tuple, of_the_lake.values())) == {()}
 
 
 def test_sessions_are_signed_with_a_key_of_their_own_and_no_rule_means_no(

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from lakeveil.adapters.database import open_database
+from lakeveil.adapters.lake import open_lake
 from lakeveil.cli.main import invoke
+from lakeveil.core.access.grants import Grant, OnTable
+from lakeveil.core.access.permissions import Permission
 from lakeveil.core.identity import arns
 from lakeveil.settings import load_settings
 from lakeveil.wiring.audit import open_audit
@@ -219,6 +223,73 @@ def test_nothing_is_deleted_without_asking(run: Run, account: str, words: tuple[
     assert "--yes" in refused(run, *words)["what"]
 
 
+def test_what_goes_along_is_told_before_and_put_on_record_after(run: Run, account: str) -> None:
+    done(run, "user", "create", "ana")
+    ana = arns.user_arn(account, "ana")
+    file(trusting(ana), "trust.json")
+    done(run, "role", "create", "etl", "--trust", "trust.json")
+    with open_identity(load_settings()[0], writer="test") as identity:
+        number = identity.store.directory.user(account, "ana").id
+    _grant(account, ana)
+
+    asked = refused(run, "user", "delete", "ana")["what"]
+    assert (
+        "with its keys and sessions? It takes along: grants: 1 (g1); trusted by roles: 1" in asked
+    )
+    gone = done(run, "user", "delete", "ana", "--yes")
+
+    assert gone == {"deleted": ana, "took_along": {"grants": 1, "trusted by roles": 1}}
+    assert number in done(run, "role", "show", "etl")["trust"]
+    with open_audit(load_settings()[0], writer="test") as audit:
+        details = [
+            r.event.detail
+            for r in (entry.record for entry in audit.trail.entries())
+            if r is not None and r.intent is not None and r.event.action == "iam:DeleteUser"
+        ]
+    assert details == [
+        {
+            "took_along": {
+                "unique_id": number,
+                "grants": {"count": 1, "which": ["g1"]},
+                "trusted by roles": {"count": 1, "which": [arns.role_arn(account, "etl")]},
+            }
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "identifier"),
+    [
+        ("group", arns.group_arn(ACCOUNT, "g")),
+        ("role", arns.role_arn(ACCOUNT, "g")),
+        ("issuer", arns.federated_group_arn(ACCOUNT, "g", "crew")),
+    ],
+)
+def test_groups_roles_and_issuers_take_their_grants_along(
+    run: Run, account: str, kind: str, identifier: str
+) -> None:
+    make = {
+        "group": ("create", "g"),
+        "role": ("create", "g", "--trust", file(trusting(OTHER), "trust.json")),
+        "issuer": ("add", "g", "https://example.okta.com", "--audience", "a"),
+    }[kind]
+    away = "remove" if kind == "issuer" else "delete"
+    done(run, kind, *make)
+    _grant(account, identifier)
+    assert "grants: 1 (g1)" in refused(run, kind, away, "g")["what"]
+    assert done(run, kind, away, "g", "--yes")["took_along"] == {"grants": 1}
+    done(run, kind, *make)
+    assert done(run, kind, away, "g", "--yes")["took_along"] == {}
+
+
+def test_an_account_takes_along_what_was_granted_to_it(run: Run, account: str) -> None:
+    done(run, "account", "create", "other", "--id", OTHER)
+    _grant(account, OTHER)
+    assert "grants: 1 (g1)" in refused(run, "account", "delete", OTHER)["what"]
+    gone = done(run, "account", "delete", OTHER, "--yes")
+    assert gone == {"deleted": OTHER, "took_along": {"grants": 1}}
+
+
 def test_every_change_is_on_record_and_refusals_too(run: Run, account: str) -> None:
     done(run, "user", "create", "ana")
     refused(run, "user", "create", "ana")
@@ -241,3 +312,18 @@ def test_every_change_is_on_record_and_refusals_too(run: Run, account: str) -> N
 def _on_record() -> str:
     with open_audit(load_settings()[0], writer="test") as audit:
         return "".join(str(entry) for entry in audit.trail.entries())
+
+
+def _grant(account: str, principal: str) -> None:
+    engine = open_database(load_settings()[0].database_url)
+    with open_lake(engine).changing() as change:
+        change.put_grant(
+            Grant(
+                id="",
+                account=account,
+                principal=principal,
+                resource=OnTable(account, "ads", "events"),
+                permissions=frozenset({Permission.SELECT}),
+            )
+        )
+    engine.dispose()

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from lakeveil.core.identity import arns
+from lakeveil.core.identity.departure import leaver
 from lakeveil.core.identity.principal import Principal
-from lakeveil.core.identity.trust import Trust, from_trust_document
+from lakeveil.core.identity.trust import MAX_DOCUMENT, Trust, from_trust_document, without
 from lakeveil.errors import UsageError
 
 A, B = "123456789012", "210987654321"
@@ -146,3 +147,64 @@ def test_issuers_may_be_named_by_address_as_iam_does() -> None:
 def test_what_is_not_judged_here_is_refused_when_it_is_written(statement: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         trust(by(A), statement)
+
+
+GONE = "AIDA" + "Q" * 17
+
+
+def test_a_unique_id_takes_the_place_of_whoever_goes_and_lets_nobody_in() -> None:
+    ana, bob = arns.user_arn(A, "ana"), arns.user_arn(A, "bob")
+    before = json.dumps({"Statement": [by([ana, bob]), by(ana), token()]})
+    after = without(before, leaver(ana, GONE))
+    named = [entry["Principal"] for entry in json.loads(after)["Statement"]]
+    assert named == [{"AWS": [GONE, bob]}, {"AWS": GONE}, {"Federated": OKTA}]
+    found = from_trust_document(after)
+    assert not found.admits(who(ana))
+    assert found.admits(who(bob))
+    somebody = Principal(arn=ana, account=A, identities=frozenset({ana}), user_id=GONE)
+    assert not found.admits(somebody)
+
+
+def test_a_unique_id_takes_the_place_of_an_issuer_that_goes() -> None:
+    before = json.dumps({"Statement": [token(), by(arns.user_arn(A, "ana"))]})
+    after = without(before, leaver(OKTA, GONE))
+    claims = {"aud": ("lake",), "groups": ("bu-a",)}
+    assert from_trust_document(before).admits_token(OKTA, claims)
+    assert not from_trust_document(after).admits_token(OKTA, claims)
+    assert not from_trust_document(after).admits_token(GONE, {})
+    assert from_trust_document(after).admits(who(arns.user_arn(A, "ana")))
+
+
+def test_with_an_account_everybody_in_it_goes() -> None:
+    ana, eve = arns.user_arn(A, "ana"), arns.user_arn(B, "eve")
+    before = json.dumps({"Statement": by([B, f"arn:aws:iam::{B}:root", eve, ana])})
+    after = without(before, leaver(B, GONE))
+    assert json.loads(after)["Statement"][0]["Principal"] == {"AWS": [GONE, GONE, GONE, ana]}
+    assert not from_trust_document(after).admits(who(eve))
+
+
+def test_a_trust_that_names_somebody_else_is_left_as_it_was_written() -> None:
+    before = json.dumps({"Statement": by(arns.user_arn(A, "ana2"))}, indent=7)
+    assert without(before, leaver(arns.user_arn(A, "ana"), GONE)) == before
+
+
+def test_a_trust_at_its_longest_can_still_be_read_when_somebody_goes() -> None:
+    ana = arns.user_arn(A, "ana")
+    others = [arns.user_arn(A, f"u{number}") for number in range(10)]
+    # Whatever JSON can escape, in the longest way there is.
+    before = json.dumps({"Id": "é\t\ud800", "Statement": by([ana, *others])}).replace(
+        "\\t", "\\u0009"
+    )
+    before = before.replace('"Id": "', '"Id": "' + "x" * (MAX_DOCUMENT - len(before)))
+    assert len(before) == MAX_DOCUMENT
+    after = without(before, leaver(ana, GONE))
+    assert len(after) <= len(before)
+    assert from_trust_document(after).admits(who(others[-1]))
+
+
+@pytest.mark.parametrize("unlike", ["AIDA", "aida" + "Q" * 17, "AIDA" + "1" * 17, GONE + "Q"])
+def test_what_is_no_unique_id_is_no_principal(unlike: str) -> None:
+    with pytest.raises(UsageError):
+        trust(by(unlike))
+    with pytest.raises(UsageError):
+        trust(token(issuer=unlike))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from lakeveil.core.access.grants import OnTable
 from lakeveil.core.audit import AuditEvent, AuditId, AuditOutcome, Json
+from lakeveil.core.identity.rights import Rights
 from lakeveil.errors import NotFound, Refused, Unavailable, UsageError
 from lakeveil.flows.asked_grants import Asked
 from lakeveil.flows.change_access import AccessDesk, changing
 from lakeveil.flows.change_grants import grant
 from lakeveil.flows.vend_access import refuse_location_credentials, refuse_table_credentials
-from tests.flows.lakes import ADMIN, ANA, BOB, EVENTS, HOME, P, World, on_table
+from tests.flows.lakes import ADMIN, ANA, BOB, EVENTS, HOME, OWNER, P, World, on_table
 
 
 def records(lake: World) -> list[tuple[str, str, str, str]]:
@@ -120,6 +122,8 @@ def test_what_cannot_be_put_on_record_does_not_happen(lake: World) -> None:
 
 def test_credentials_are_refused_and_say_nothing_about_what_is_hidden(lake: World) -> None:
     with pytest.raises(Refused, match="not vended by Lakeveil yet"):
+        refuse_table_credentials(EVENTS, call=lake.call(OWNER), desk=lake.desk)
+    with pytest.raises(Refused, match=r"Required Select on ads\.events"):
         refuse_table_credentials(EVENTS, call=lake.call(ADMIN), desk=lake.desk)
     with pytest.raises(NotFound, match="Table not found"):
         refuse_table_credentials(EVENTS, call=lake.call(ANA), desk=lake.desk)
@@ -127,7 +131,16 @@ def test_credentials_are_refused_and_say_nothing_about_what_is_hidden(lake: Worl
         refuse_location_credentials(["s3://lake/ads"], call=lake.call(ANA), desk=lake.desk)
 
     assert [(kind, who, outcome) for kind, who, outcome, _ in records(lake)] == [
+        ("event", "dave", "refused"),
         ("event", "admin", "refused"),
         ("event", "ana", "refused"),
         ("event", "ana", "refused"),
     ]
+
+
+def test_without_the_right_to_read_data_not_even_the_owner_is_told_of_vending(lake: World) -> None:
+    no_data = replace(OWNER, rights=Rights())
+    with pytest.raises(Refused, match=r"Required Select on ads\.events") as refused:
+        refuse_table_credentials(EVENTS, call=lake.call(no_data), desk=lake.desk)
+    assert refused.value.code == "insufficient_permissions"
+    assert [(who, outcome) for _, who, outcome, _ in records(lake)] == [("dave", "refused")]

@@ -19,7 +19,6 @@ import base64
 import json
 import os
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +36,7 @@ from cryptography.hazmat.primitives.keywrap import (
     aes_key_wrap,
 )
 
-from lakeveil.adapters.credentials import write_private
+from lakeveil.adapters.credentials import read_private, write_private
 from lakeveil.core.audit import canonical
 from lakeveil.errors import SetupError
 
@@ -143,27 +142,14 @@ def _draft(home: Path) -> Path:
 
 
 def _read(path: Path) -> AuditKeys | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
+    data = read_private(
+        path,
+        code="audit_keys_not_private",
+        risk="who reads it can forge the audit log and read what it keeps encrypted",
+        fix=f"find out who did; to go on with these keys all the same: chmod 600 {path}",
+    )
+    if data is None:
         return None
-    except OSError as error:
-        raise SetupError(
-            f"`{path}` cannot be read",
-            why=error.strerror or "it is not a plain file",
-            fix="run Lakeveil as the user who started it first",
-        ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        # Checked on the open file: between a check by name and the reading it could be swapped.
-        found = os.fstat(descriptor)
-        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise SetupError(
-                f"`{path}` is open to others",
-                why="who reads it can forge the audit log and read what it keeps encrypted",
-                fix=f"find out who did; to go on with these keys all the same: chmod 600 {path}",
-                code="audit_keys_not_private",
-            )
-        data = file.read()
     try:
         shown = msgspec.json.decode(data, type=dict[str, str])
         return AuditKeys(**{name: _key(shown[name]) for name in AuditKeys.__slots__})

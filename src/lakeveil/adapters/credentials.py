@@ -90,6 +90,36 @@ def write_private(path: Path, data: bytes) -> None:
     _scratch(path, data).replace(path)
 
 
+def read_private(path: Path, *, code: str, risk: str, fix: str) -> bytes | None:
+    """The bytes of a file that only its owner can read; None where there is none.
+
+    Raises:
+        SetupError: it cannot be read; or others could (with `code`): `risk` says what they could
+            do then, and `fix` what to do about it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SetupError(
+            f"`{path}` cannot be read",
+            why=error.strerror or "it is not a plain file",
+            fix="run Lakeveil as the user who started it first",
+        ) from error
+    with os.fdopen(descriptor, "rb") as file:
+        # Checked on the open file: between a check by name and the reading it could be swapped.
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+            raise SetupError(
+                f"`{path}` is open to others",
+                why=f"{_describe(found)}; {risk}",
+                fix=fix,
+                code=code,
+            )
+        return file.read()
+
+
 def ensure_credentials(home: Path) -> Credentials:
     """Load the credentials of `home`, or make them; two processes at once get the same ones.
 
@@ -116,32 +146,19 @@ def load_credentials(home: Path) -> Credentials:
         SetupError: there are none, others could read them, or the file is damaged.
     """
     path = home / FILE_NAME
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError as error:
+    data = read_private(
+        path,
+        code="credentials_not_private",
+        risk="its secrets may be known",
+        fix=f"stop Lakeveil and remove it; the next start makes new ones: rm {path}",
+    )
+    if data is None:
         raise SetupError(
             f"there are no credentials in `{home}`",
             why="they are made when the stack first starts",
             fix="lakeveil up",
             code="no_credentials",
-        ) from error
-    except OSError as error:
-        raise SetupError(
-            f"`{path}` cannot be read",
-            why=error.strerror or "it is not a plain file",
-            fix="run Lakeveil as the user who started it first",
-        ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        # Checked on the open file: between a check by name and the reading it could be swapped.
-        found = os.fstat(descriptor)
-        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise SetupError(
-                f"`{path}` is open to others",
-                why=_describe(found) + "; its secrets may be known",
-                fix=f"stop Lakeveil and remove it; the next start makes new ones: rm {path}",
-                code="credentials_not_private",
-            )
-        data = file.read()
+        )
     try:
         credentials = msgspec.json.decode(data, type=Credentials)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

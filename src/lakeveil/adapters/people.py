@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lakeveil.adapters.identity.directory import Directory
 from lakeveil.core.identity import arns
-from lakeveil.core.identity.directory import Group, Role, User
-from lakeveil.core.identity.principal import Principal
-from lakeveil.core.identity.rights import Rights, from_policy_document
+from lakeveil.core.identity.directory import Group
+from lakeveil.core.identity.principal import Principal, principal_of_role, principal_of_user
 from lakeveil.errors import NotFound, UsageError
 
 # What stands for several people is asked about as if it were one.
@@ -52,8 +51,11 @@ class DirectoryPeople:
             for group in self._directory.groups(account):
                 for member in self._directory.members(account, group.name):
                     groups_of[member].append(group)
-            found += [_user(one, groups_of[one.name]) for one in self._directory.users(account)]
-            found += [_role(one) for one in self._directory.roles(account)]
+            found += [
+                principal_of_user(one, groups_of[one.name])
+                for one in self._directory.users(account)
+            ]
+            found += [principal_of_role(one) for one in self._directory.roles(account)]
         return sorted(found, key=lambda who: who.arn)
 
     def accounts(self) -> Sequence[str]:
@@ -63,36 +65,9 @@ class DirectoryPeople:
     def _ours(self, found: arns.Identifier) -> Principal | None:
         try:
             if found.kind is arns.Kind.ROLE:
-                return _role(self._directory.role(found.account, found.name))
+                return principal_of_role(self._directory.role(found.account, found.name))
             user = self._directory.user(found.account, found.name)
         except NotFound:
             return None
         names = self._directory.groups_of(found.account, found.name)
-        return _user(user, [self._directory.group(found.account, one) for one in names])
-
-
-def _user(user: User, groups: Iterable[Group]) -> Principal:
-    every = list(groups)
-    return Principal(
-        arn=user.arn,
-        account=user.account,
-        identities=frozenset(
-            {user.arn, arns.iam_principals(user.account), *(group.arn for group in every)}
-        ),
-        user_id=user.id,
-        rights=_rights(user.policy).joined(_rights(group.policy) for group in every),
-    )
-
-
-def _role(role: Role) -> Principal:
-    return Principal(
-        arn=role.arn,
-        account=role.account,
-        identities=frozenset({role.arn, arns.iam_principals(role.account)}),
-        user_id=role.id,
-        rights=_rights(role.policy),
-    )
-
-
-def _rights(policy: str) -> Rights:
-    return from_policy_document(policy) if policy else Rights()
+        return principal_of_user(user, [self._directory.group(found.account, one) for one in names])

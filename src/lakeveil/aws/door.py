@@ -98,7 +98,7 @@ def aws_door(
 
     async def app(scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None:
         request = _as_received(scope)
-        call = _Call(wire=door.spoken(request))
+        call = _Call(wire=door.spoken(request), source_ip=_source_ip(scope))
         try:
             answer = await door.answer(request, receive, call)
         except SignatureRefused as refused:
@@ -129,6 +129,7 @@ class _Call:
 
     wire: Wire | None
     """Whose protocol the caller speaks, as far as the head shows."""
+    source_ip: str = ""
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     operation: str = "-"
     access_key: str = ""
@@ -286,7 +287,7 @@ class _Door:
             raise missing
         wire, name = call.wire, call.operation = found
         places = self.unsigned[wire.service.signing_name]
-        caller = Caller("", request_id=call.request_id)
+        caller = Caller("", request_id=call.request_id, source_ip=call.source_ip)
 
         def work() -> Answer:
             return _perform(wire, name, caller, _params(wire, name, request, body or b""), call)
@@ -303,7 +304,7 @@ class _Door:
             services=self.wires,
             region=self.access.region,
         )
-        caller = replace(signed.caller, request_id=call.request_id)
+        caller = replace(signed.caller, request_id=call.request_id, source_ip=call.source_ip)
         call.access_key = caller.access_key
         wire = call.wire = self.wires[signed.scope.service]
         service = wire.service
@@ -360,6 +361,12 @@ def _perform(
     except AwsError as error:
         return wire.refusal(error, call.request_id)
     return wire.answer(name, result, call.request_id)
+
+
+def _source_ip(scope: ASGIScope) -> str:
+    """The peer's address. Headers that name another are anybody's to write, and not looked at."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _as_received(scope: ASGIScope) -> SignedRequest:

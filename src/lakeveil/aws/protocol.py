@@ -7,15 +7,19 @@ operation and nothing else. The wire itself is in `door` and in one file for eac
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any, Protocol
 
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from lakeveil.aws.sigv4 import Caller
+
+OWN_SERVICE = "lakeveil"
 
 
 class AwsError(Exception):
@@ -151,5 +155,12 @@ def throttled(service: Service, why: str = "") -> AwsError:
 
 @functools.cache
 def load_model(name: str) -> ServiceModel:
-    """A service's model out of botocore's bundled data."""
+    """A service's model: our own out of its package, any other out of botocore's bundled data."""
+    if name == OWN_SERVICE:
+        return ServiceModel(json.loads(own_model()), name)
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+
+
+def own_model() -> str:
+    """The text of our own service's model, in botocore's format."""
+    return files("lakeveil.aws.lakeveil").joinpath("service-2.json").read_text("utf-8")

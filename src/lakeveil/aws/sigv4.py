@@ -74,6 +74,8 @@ class Caller:
     """The one in the signature's scope; empty where the request is not signed."""
     request_id: str = field(default="", compare=False)
     """As the answer names it, for records that are to be found by it."""
+    source_ip: str = field(default="", compare=False)
+    """Whose connection the request came over, never by a header's word; empty on a Unix socket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from lakeveil.aws.protocol import AwsError, Operation, SecretOf, Service, load_m
 from lakeveil.core.identity import arns
 from lakeveil.errors import LakeveilError
 from lakeveil.flows import sign_in
+from lakeveil.flows.refusals import Refusals
 from lakeveil.flows.sign_in import Caller, Opened, Wanted
 from lakeveil.ports import Clock
 from lakeveil.ports.audit import AuditLog
@@ -58,12 +59,14 @@ def sts(
     clock: Clock,
 ) -> Service:
     """The service as far as it is served here."""
+    refusals = Refusals(audit=audit, clock=clock)
 
     def asks(caller: sigv4.Caller) -> Caller:
         return Caller(
             principal=callers.principal_of(caller.access_key),
             access_key_id=caller.access_key,
             request_id=caller.request_id,
+            source_ip=caller.source_ip,
         )
 
     def get_caller_identity(caller: sigv4.Caller, _params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -93,8 +96,10 @@ def sts(
             tokens=tokens,
             mint=mint,
             audit=audit,
+            refusals=refusals,
             clock=clock,
             request_id=caller.request_id,
+            source_ip=caller.source_ip,
         )
         return {
             **_assumed(opened),

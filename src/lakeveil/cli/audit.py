@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lakeveil.cli.identity_session import local_user
 from lakeveil.cli.session import Session, json_option
 from lakeveil.core.audit import AuditEvent, AuditOutcome
 from lakeveil.errors import LakeveilError, UsageError
@@ -171,7 +170,7 @@ def erase(
     session.confirm("Erase these literals? Nobody can read them again.", yes=yes)
     with _opened(session) as audit:
         count = audit.log.erase(
-            ids=ids, principal=principal, before=before, requested_by=_who(), reason=reason
+            ids=ids, principal=principal, before=before, requested_by=local_user(), reason=reason
         )
     session.emit({"erased": count})
 
@@ -192,7 +191,7 @@ def _revealed(entries: list[Entry], audit: OpenAudit, selected: dict[str, Any]) 
     for start in range(0, len(sealed), _IDS_PER_RECORD):
         some = sealed[start : start + _IDS_PER_RECORD]
         event = AuditEvent(
-            principal=_who(),
+            principal=local_user(),
             action="audit:Reveal",
             outcome=AuditOutcome.ALLOWED,
             detail={"selected": criteria, "records": [entry.id for entry in some]},
@@ -279,12 +278,3 @@ def _named(finding: Finding) -> str:
         return f"audit chain `{finding.writer}`"
     named = f" ({finding.id})" if finding.id else ""
     return f"record {finding.sequence} of audit chain `{finding.writer}`{named}"
-
-
-def _who() -> str:
-    """Whose process this is. Not from the environment, where anybody may call himself anything."""
-    uid = os.geteuid()
-    try:
-        return f"local:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"local:{uid}"

@@ -106,11 +106,13 @@ def list_issuers(session: Session, account: str) -> None:
 @json_option
 @click.pass_obj
 def remove(session: Session, name: str, account: str, *, yes: bool) -> None:
-    """Believe an issuer no longer; the sessions that its tokens opened end at once."""
-    session.confirm(f"Remove issuer {name} and end its sessions?", yes=yes)
+    """Believe an issuer no longer; its sessions end at once, and its people's grants go along."""
     with opened(session) as identity:
         number = account_of(identity, account)
         arn = arns.issuer_arn(number, name)
-        with change(identity, "iam:DeleteOpenIDConnectProvider", arn, account=number):
-            identity.store.issuers.remove(number, name)
-    session.emit({"removed": arn})
+        also = identity.store.directory.standing_on(arn).sentence()
+        session.confirm(f"Remove issuer {name} and end its sessions?{also}", yes=yes)
+        with change(identity, "iam:DeleteOpenIDConnectProvider", arn, account=number) as made:
+            gone = identity.store.issuers.remove(number, name)
+            made.became["took_along"] = gone.as_record()
+    session.emit({"removed": arn, "took_along": gone.counts()})

@@ -81,14 +81,14 @@ def list_accounts(session: Session) -> None:
 @json_option
 @click.pass_obj
 def delete_account(session: Session, number: str, *, yes: bool) -> None:
-    """Delete an account that nothing is in."""
-    session.confirm(f"Delete account {number}?", yes=yes)
-    with (
-        opened(session) as identity,
-        change(identity, "iam:DeleteAccount", number, account=number),
-    ):
-        identity.store.directory.delete_account(number)
-    session.emit({"deleted": number})
+    """Delete an account that nobody and no data is in, with its LF-Tags, settings and grants."""
+    with opened(session) as identity:
+        also = identity.store.directory.standing_on(number).sentence()
+        session.confirm(f"Delete account {number}?{also}", yes=yes)
+        with change(identity, "iam:DeleteAccount", number, account=number) as made:
+            gone = identity.store.directory.delete_account(number)
+            made.became["took_along"] = gone.as_record()
+    session.emit({"deleted": number, "took_along": gone.counts()})
 
 
 @click.group()
@@ -167,14 +167,16 @@ def put_user_policy(session: Session, name: str, policy: IO[str], account: str) 
 @json_option
 @click.pass_obj
 def delete_user(session: Session, name: str, account: str, *, yes: bool) -> None:
-    """Delete a user; its keys and sessions end at once."""
-    session.confirm(f"Delete user {name} with its keys and sessions?", yes=yes)
+    """Delete a user; its keys and sessions end at once, and its grants go along."""
     with opened(session) as identity:
         number = account_of(identity, account)
         arn = arns.user_arn(number, name)
-        with change(identity, "iam:DeleteUser", arn, account=number):
-            identity.store.directory.delete_user(number, name)
-    session.emit({"deleted": arn})
+        also = identity.store.directory.standing_on(arn).sentence()
+        session.confirm(f"Delete user {name} with its keys and sessions?{also}", yes=yes)
+        with change(identity, "iam:DeleteUser", arn, account=number) as made:
+            gone = identity.store.directory.delete_user(number, name)
+            made.became["took_along"] = gone.as_record()
+    session.emit({"deleted": arn, "took_along": gone.counts()})
 
 
 @click.group()
@@ -281,11 +283,13 @@ def remove_member(session: Session, name: str, member: str, account: str) -> Non
 @json_option
 @click.pass_obj
 def delete_group(session: Session, name: str, account: str, *, yes: bool) -> None:
-    """Delete a group; its members stay, without what it gave them."""
-    session.confirm(f"Delete group {name}?", yes=yes)
+    """Delete a group; its members stay, without what it gave them, and its grants go along."""
     with opened(session) as identity:
         number = account_of(identity, account)
         arn = arns.group_arn(number, name)
-        with change(identity, "iam:DeleteGroup", arn, account=number):
-            identity.store.directory.delete_group(number, name)
-    session.emit({"deleted": arn})
+        also = identity.store.directory.standing_on(arn).sentence()
+        session.confirm(f"Delete group {name}?{also}", yes=yes)
+        with change(identity, "iam:DeleteGroup", arn, account=number) as made:
+            gone = identity.store.directory.delete_group(number, name)
+            made.became["took_along"] = gone.as_record()
+    session.emit({"deleted": arn, "took_along": gone.counts()})

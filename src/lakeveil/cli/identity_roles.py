@@ -229,11 +229,13 @@ def revoke(session: Session, name: str, key_id: str, account: str, *, yes: bool)
 @json_option
 @click.pass_obj
 def delete(session: Session, name: str, account: str, *, yes: bool) -> None:
-    """Delete a role; its sessions end at once."""
-    session.confirm(f"Delete role {name} with its sessions?", yes=yes)
+    """Delete a role; its sessions end at once, and its grants go along."""
     with opened(session) as identity:
         number = account_of(identity, account)
         arn = arns.role_arn(number, name)
-        with change(identity, "iam:DeleteRole", arn, account=number):
-            identity.store.directory.delete_role(number, name)
-    session.emit({"deleted": arn})
+        also = identity.store.directory.standing_on(arn).sentence()
+        session.confirm(f"Delete role {name} with its sessions?{also}", yes=yes)
+        with change(identity, "iam:DeleteRole", arn, account=number) as made:
+            gone = identity.store.directory.delete_role(number, name)
+            made.became["took_along"] = gone.as_record()
+    session.emit({"deleted": arn, "took_along": gone.counts()})

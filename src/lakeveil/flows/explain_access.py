@@ -31,7 +31,7 @@ from lakeveil.ports import Clock
 from lakeveil.ports.access_requests import People
 from lakeveil.ports.lake import LakeReader, TableRecord
 
-SOME_ROWS = Rows.where("(a row filter)")
+SOME_ROWS = Rows.where("a row filter")
 """Stands for the text of a row filter, which holds values, where it is not told."""
 
 

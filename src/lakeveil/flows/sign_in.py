@@ -1,9 +1,10 @@
 """Opening sessions: a caller becomes a role, a token's bearer becomes a role, a user gets one.
 
 Each story decides, puts the intent on record, and only then makes the key: a session that is not
-on record does not exist. Refusals are on record, too. Two must agree before somebody becomes a
-role: the role's trust, and the caller's own rights (IAM asks for both across accounts; here it
-always does, so that a trust policy alone never widens what a user may do).
+on record does not exist. Refusals are on record, too, those of strangers within bounds. Two must
+agree before somebody becomes a role: the role's trust, and the caller's own rights (IAM asks for
+both across accounts; here it always does, so that a trust policy alone never widens what a user may
+do).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from lakeveil.core.identity.principal import Principal, principal_of_session
 from lakeveil.core.identity.rights import from_policy_document
 from lakeveil.core.identity.web_identity import WebIdentity
 from lakeveil.errors import LakeveilError, NotFound, Refused, UsageError
+from lakeveil.flows.refusals import Refusals
 from lakeveil.ports import Clock
 from lakeveil.ports.audit import AuditLog
 from lakeveil.ports.identity import KeyMint, Roles, Sessions, TokenVerifier
@@ -69,6 +71,7 @@ class Caller:
     principal: Principal
     access_key_id: str
     request_id: str = ""
+    source_ip: str = ""
 
 
 def assume_role(
@@ -101,7 +104,7 @@ def assume_role(
         if session.depth > DEEPEST_CHAIN:
             raise _denied(caller.principal.caller_arn, trust.ASSUME, wanted.role_arn)
     except LakeveilError as error:
-        _record_refusal(audit, event, error)
+        audit.record(_refusal(event, error))
         raise
     who = principal_of_session(role, session)
     return _open(session, who, event, sessions=sessions, mint=mint, audit=audit, role=role)
@@ -116,8 +119,10 @@ def assume_role_with_web_identity(
     tokens: TokenVerifier,
     mint: KeyMint,
     audit: AuditLog,
+    refusals: Refusals,
     clock: Clock,
     request_id: str = "",
+    source_ip: str = "",
 ) -> tuple[Opened, WebIdentity]:
     """Let the bearer of an issuer's token become a role that trusts the issuer for its claims.
 
@@ -133,11 +138,14 @@ def assume_role_with_web_identity(
         outcome=AuditOutcome.ALLOWED,
         resource=wanted.role_arn,
         request_id=request_id,
+        source_ip=source_ip,
         detail={"session_name": wanted.session_name},
     )
+    subject = ANONYMOUS
     try:
         # The account says whose issuers count, so a role that does not exist is told last.
         account, name = _parse_role(wanted.role_arn)
+        subject = account
         bearer = tokens.verify(token, account=account)
         event = replace(
             event,
@@ -145,6 +153,7 @@ def assume_role_with_web_identity(
             account=account,
             detail={**event.detail, "issuer": bearer.issuer.url, "identities": bearer.identities},
         )
+        subject = event.principal
         role = _check_bearer(bearer, _find(roles, account, name))
         session = replace(
             _session(role, wanted, chained=False, now=clock.now()),
@@ -152,7 +161,7 @@ def assume_role_with_web_identity(
             identities=bearer.identities,
         )
     except LakeveilError as error:
-        _record_refusal(audit, event, error)
+        refusals.record(_refusal(event, error), subject=subject)
         raise
     who = principal_of_session(role, session)
     opened = _open(session, who, event, sessions=sessions, mint=mint, audit=audit, role=role)
@@ -196,7 +205,7 @@ def get_session_token(
             expires_at=now + lasts,
         )
     except LakeveilError as error:
-        _record_refusal(audit, event, error)
+        audit.record(_refusal(event, error))
         raise
     return _open(session, caller.principal, event, sessions=sessions, mint=mint, audit=audit)
 
@@ -355,14 +364,15 @@ def _event(caller: Caller, action: str, resource: str, session_name: str) -> Aud
         outcome=AuditOutcome.ALLOWED,
         resource=resource,
         request_id=caller.request_id,
+        source_ip=caller.source_ip,
         detail={"session_name": session_name} if session_name else {},
     )
 
 
-def _record_refusal(audit: AuditLog, event: AuditEvent, error: LakeveilError) -> None:
+def _refusal(event: AuditEvent, error: LakeveilError) -> AuditEvent:
     refused = isinstance(error, Refused | UsageError)
     outcome = AuditOutcome.REFUSED if refused else AuditOutcome.FAILED
-    audit.record(replace(event, outcome=outcome, error_code=error.code))
+    return replace(event, outcome=outcome, error_code=error.code)
 
 
 def _denied(caller_arn: str, action: str, role_arn: str) -> Refused:

@@ -2,7 +2,7 @@
 
 A storage credential opens whole files, with every column in them, so none is given out until it can
 be limited to who may read all of a table. Asking tells nothing: what the caller may not know of is
-not there.
+not there, and whoever may read nothing of it learns that and no more.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NoReturn
 
+from lakeveil.core.access.data_access import decide_data
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.audit import AuditOutcome
 from lakeveil.errors import NotFound, Refused
-from lakeveil.flows.change_access import AccessDesk, Call, looking
+from lakeveil.flows.change_access import AccessDesk, Call, insufficient, looking
 from lakeveil.flows.known_resources import known_table
 
 
@@ -25,9 +26,12 @@ def refuse_table_credentials(name: TableName, *, call: Call, desk: AccessDesk) -
         Refused: otherwise.
     """
     resource = f"table {name.account}/{name}"
+    authority = looking(call.who, desk)
     try:
-        known_table(desk.lake, looking(call.who, desk), name)
-    except NotFound as error:
+        table = known_table(desk.lake, authority, name)
+        if not decide_data(call.who, table, authority.policy, now=authority.now).rows:
+            raise insufficient("Select", str(name))
+    except (NotFound, Refused) as error:
         desk.audit.record(call.event(AuditOutcome.REFUSED, resource, error_code=error.code))
         raise
     raise _refused(resource, call, desk)

@@ -113,6 +113,18 @@ class LakeReader(Protocol):
         """One partition's document."""
         ...
 
+    def iceberg_entry(self, name: TableName) -> str | None:
+        """The metadata file that an Iceberg table's catalog entry points at."""
+        ...
+
+    def iceberg_entries(self, account: str, database: str | None = None) -> Mapping[TableName, str]:
+        """The metadata file of every catalog entry, of one database or of all of them."""
+        ...
+
+    def tables_at(self, account: str, location: str) -> list[TableRecord]:
+        """The tables whose data lies at or under a location, or that lies under theirs."""
+        ...
+
     def assignments(self, account: str, database: str = "", table: str = "") -> list[Assignment]:
         """Every explicit tag on the way from the catalog to a database, or table with columns."""
         ...
@@ -215,6 +227,20 @@ class LakeWriter(LakeReader, Protocol):
         """Remove a partition."""
         ...
 
+    def set_iceberg_entry(self, name: TableName, *, expected: str | None, new: str) -> None:
+        """Point an Iceberg table's catalog entry at a metadata file.
+
+        `expected` is the file that it must point at until now; None: there must be no entry.
+
+        Raises:
+            Conflict: somebody else was first; `already_exists` where there is an entry.
+        """
+        ...
+
+    def remove_iceberg_entry(self, name: TableName) -> None:
+        """Remove an Iceberg table's catalog entry. Files stay."""
+        ...
+
     def set_discoverable(self, account: str, database: str, table: str, *, on: bool) -> None:
         """Let signed-in users find that a database (`table` empty) or table is there, or not."""
         ...
@@ -222,6 +248,10 @@ class LakeWriter(LakeReader, Protocol):
 
 class Lake(LakeReader, Protocol):
     """The whole state."""
+
+    def looking(self) -> AbstractContextManager[LakeReader]:
+        """Several reads of one consistent state: a policy, and tables as they were under it."""
+        ...
 
     def changing(self) -> AbstractContextManager[LakeWriter]:
         """One write transaction; commits at the end, or undoes everything on an exception."""

@@ -138,3 +138,16 @@ def test_the_migration_leaves_the_tables_as_they_are_declared(identity: Identity
         assert foreign == {tuple(k.column_keys) for k in table.foreign_key_constraints}
         indexes = {i["name"] for i in found.get_indexes(table.name)}
         assert {i.name for i in table.indexes} <= indexes
+
+
+def test_a_name_is_given_once_whatever_its_case(identity: Identity) -> None:
+    directory = identity.store.directory
+    directory.create_user(ACCOUNT, "ana")
+    directory.create_group(ACCOUNT, "Analysts")
+
+    with pytest.raises(Conflict, match="user `ana` exists"):
+        directory.create_user(ACCOUNT, "Ana")
+    with pytest.raises(Conflict, match="group `Analysts` exists"):
+        directory.create_group(ACCOUNT, "analysts")
+    directory.create_group(ACCOUNT, "ana")
+    directory.create_user(OTHER, "Ana")

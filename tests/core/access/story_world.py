@@ -47,7 +47,15 @@ class World:
 
     def policy(self) -> Policy:
         """Everything but the tables."""
-        settings = {account: LakeSettings(**given) for account, given in self.settings.items()}
+        none = frozenset[str]()
+        settings = {
+            account: LakeSettings(
+                administrators=given.get("administrators", none),
+                read_only_administrators=given.get("read_only_administrators", none),
+                organisations=given.get("organisations", none),
+            )
+            for account, given in self.settings.items()
+        }
         return Policy(
             tags=self.tags,
             expressions=self.expressions,

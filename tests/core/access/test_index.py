@@ -12,7 +12,7 @@ import pytest
 from lakeveil.core.access.decide import decide
 from lakeveil.core.access.decision import Decision, Outcome
 from lakeveil.core.access.grants import Grant, PolicyKind, TableName, TagPolicy
-from lakeveil.core.access.index import PolicyIndex
+from lakeveil.core.access.index import PolicyIndex, index_of
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.table_index import TableIndex, positions
@@ -63,6 +63,16 @@ def test_the_index_follows_the_clock() -> None:
             assert later == decide(who, table, lake.policy, now=NOW + 1)
             moved += sooner != later
     assert moved
+
+
+def test_a_policy_keeps_its_index_and_a_changed_one_has_its_own() -> None:
+    policy = random_lake(7).policy
+    fewer = replace(policy, grants=policy.grants[1:])
+
+    assert index_of(policy) is index_of(policy)
+    assert index_of(policy).policy is policy
+    assert index_of(fewer).policy is fewer
+    assert replace(fewer) == fewer, "what is kept is no part of a policy's value"
 
 
 def test_a_table_that_was_replaced_is_noticed() -> None:

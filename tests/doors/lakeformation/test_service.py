@@ -10,13 +10,24 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lakeveil.aws.lakeformation.service import CHANGES, READS, lakeformation
-from lakeveil.aws.protocol import load_model
+from lakeveil.aws.protocol import AwsError, load_model
+from lakeveil.aws.sigv4 import Caller
+from lakeveil.core.audit import AuditEvent
 from lakeveil.core.identity.rights import Effect, Rights, Statement
+from lakeveil.flows.refusals import MOST_A_MINUTE
 from tests.doors.lakeformation.asking import code, named, refusal
 from tests.doors.lakeformation.conftest import Client, key_of
 from tests.doors.running import SECRET, Door, doors, serving
 from tests.doors.test_clients import aws
 from tests.flows.lakes import ADMIN, ANA, World
+
+TAGGED = {"TagKey": "k", "TagValues": ["v"]}
+
+
+def events(lake: World) -> list[AuditEvent]:
+    """What is on record of calls of this service."""
+    found = [entry.record.event for entry in lake.trail.entries() if entry.record]
+    return [event for event in found if event.action.startswith("lakeformation:")]
 
 
 def test_an_operation_either_reads_or_changes() -> None:
@@ -62,10 +73,16 @@ def test_without_the_right_to_call_nothing_runs(lake: World) -> None:
 
         assert lf.list_lf_tags()["LFTags"] == []
         denied = refusal(lf.create_lf_tag, TagKey="k", TagValues=["v"])
+        assert code(lf.search_tables_by_lf_tags, Expression=[TAGGED]) == "AccessDeniedException"
 
     assert denied[::2] == ("AccessDeniedException", 403)
     assert "is not authorized to perform: lakeformation:CreateLFTag" in denied[1]
     assert lake.desk.lake.policy().tags == {}
+    # What was refused to change is on record, what was refused to read is not.
+    [event] = events(lake)
+    assert (event.action, event.error_code) == ("lakeformation:CreateLFTag", "no_right_to_call")
+    assert (event.access_key, event.source_ip) == (key_of(ADMIN), "127.0.0.1")
+    assert event.resource.endswith(f":catalog:{ADMIN.account}")
 
 
 def test_a_key_that_is_no_longer_good_is_refused(served: Door) -> None:
@@ -80,16 +97,40 @@ def test_a_call_and_its_outcome_are_on_record_with_the_key(lake: World, client: 
     with pytest.raises(ClientError):
         client(ANA).create_lf_tag(TagKey="x", TagValues=["v"])
 
-    records = [entry.record for entry in lake.trail.entries() if entry.record]
-    events = [r.event for r in records if r.event.action == "lakeformation:CreateLFTag"]
-    assert {(e.access_key, e.outcome.value) for e in events} == {
+    made = events(lake)
+    assert {(e.access_key, e.outcome.value) for e in made} == {
         (key_of(ADMIN), "allowed"),
         (key_of(ADMIN), "done"),
         (key_of(ANA), "allowed"),
         (key_of(ANA), "refused"),
     }
     request_id = answer["ResponseMetadata"]["RequestId"]
-    assert [e.request_id for e in events].count(request_id) == 2
+    assert [e.request_id for e in made].count(request_id) == 2
+    assert {e.source_ip for e in made} == {"127.0.0.1"}
+
+
+def test_malformed_calls_leave_no_record(client: Client, lake: World) -> None:
+    wrong = {"ResourceArn": "nowhere", "UseServiceLinkedRole": True}
+    assert code(client(ADMIN).register_resource, **wrong) == "InvalidInputException"
+    assert events(lake) == []
+
+
+def test_who_is_refused_at_the_gate_again_and_again_fills_no_log(lake: World) -> None:
+    limited = replace(ADMIN, rights=Rights())
+    service = lakeformation(
+        lake=lake.desk.lake,
+        who=lambda _caller: limited,
+        audit=lake.desk.audit,
+        directory=lake.desk.directory,
+        clock=lake.clock,
+    )
+    assert service.gate is not None
+    for _ in range(300):
+        with pytest.raises(AwsError):
+            service.gate(Caller(key_of(ADMIN), region="eu-central-1"), "CreateLFTag", {})
+    details = [event.detail for event in events(lake)]
+    assert len(details) == MOST_A_MINUTE + 3
+    assert {"refusals_this_minute": MOST_A_MINUTE + 100} in details
 
 
 def test_the_aws_cli_sets_up_and_asks(served: Door, lake: World, tmp_path: Path) -> None:

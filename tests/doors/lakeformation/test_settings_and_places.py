@@ -8,7 +8,7 @@ import pytest
 
 from tests.doors.lakeformation.asking import TABLE, code, named, refusal
 from tests.doors.lakeformation.conftest import Client
-from tests.flows.lakes import ADMIN, ANA, BOB, CARL, HOME, OTHER, READER, World
+from tests.flows.lakes import ADMIN, ANA, BOB, CARL, HOME, OTHER, OWNER, READER, World
 
 PLACE = "arn:aws:s3:::photos/released"
 ROLE = f"arn:aws:iam::{HOME}:role/lake"
@@ -214,11 +214,15 @@ def test_filters_of_hidden_tables_are_not_there(client: Client) -> None:
 def test_no_credentials_are_vended_yet(client: Client) -> None:
     events = {"TableArn": f"arn:aws:glue:eu-central-1:{HOME}:table/ads/events"}
     nowhere = {"TableArn": f"arn:aws:glue:eu-central-1:{HOME}:table/ads/nowhere"}
-    admin, ana = client(ADMIN), client(ANA)
+    admin, ana, owner = client(ADMIN), client(ANA), client(OWNER)
 
-    denied = refusal(admin.get_temporary_glue_table_credentials, **events)
+    denied = refusal(owner.get_temporary_glue_table_credentials, **events)
     assert denied[::2] == ("AccessDeniedException", 403)
     assert "not vended by Lakeveil yet" in denied[1]
+    # Who administers sees no data.
+    denied = refusal(admin.get_temporary_glue_table_credentials, **events)
+    assert denied[::2] == ("AccessDeniedException", 403)
+    assert "Required Select on ads.events" in denied[1]
     assert (
         refusal(ana.get_temporary_glue_table_credentials, **events)
         == refusal(ana.get_temporary_glue_table_credentials, **nowhere)

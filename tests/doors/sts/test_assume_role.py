@@ -177,6 +177,16 @@ def test_a_role_that_became_another_one_is_it_for_an_hour_at_most(lake: Sts) -> 
         assert code(lake.client(ended).get_caller_identity) == "InvalidClientTokenId"
 
 
+def test_a_namesake_of_a_trusted_user_is_refused(lake: Sts) -> None:
+    ana = lake.identity.user("ana", MAY_ASSUME)
+    lake.identity.role("bu-a", trusting(ANA))
+    wanted = {"RoleArn": BU_A, "RoleSessionName": "ana"}
+    lake.client(ana).assume_role(**wanted)
+    lake.identity.store.directory.delete_user(ACCOUNT, "ana")
+    again = lake.identity.user("ana", MAY_ASSUME)
+    assert code(lake.client(again).assume_role, **wanted) == "AccessDenied"
+
+
 def test_sessions_stand_on_each_other_only_so_deep(lake: Sts) -> None:
     ana = lake.identity.user("ana", MAY_ASSUME)
     lake.identity.role("bu-a", trusting(ANA, BU_A), MAY_ASSUME)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from lakeveil.adapters.audit_trail import AuditTrail
 from lakeveil.core.identity import arns
+from lakeveil.flows.refusals import MOST_A_MINUTE
 from tests.doors.sts.running_sts import ANA, BU_A, ISSUER, MAY_ASSUME, Sts, code, refusal
 from tests.identity_parts import (
     ACCOUNT,
@@ -146,3 +150,42 @@ def test_boto3_signs_in_with_a_token_file_by_itself(
         monkeypatch.setenv(name, value)
     found = boto3.session.Session().client("sts").get_caller_identity()
     assert found["Arn"] == arns.assumed_role_arn(ACCOUNT, "bu-a", "ana")
+
+
+def test_strangers_with_bad_tokens_fill_no_log_and_hide_nobody(lake: Sts) -> None:
+    lake.identity.role("bu-a", trusting_issuer(ISSUER, aud="lake", sub="ana-1"))
+    call = lake.stranger().assume_role_with_web_identity
+    wanted = {"RoleArn": BU_A, "RoleSessionName": "ana"}
+    for _ in range(MOST_A_MINUTE + 15):
+        assert code(call, **wanted, WebIdentityToken=lake.token(aud="no")) == "InvalidIdentityToken"
+    refused = ("sts:AssumeRoleWithWebIdentity", "refused", "invalid_token")
+    assert lake.identity.on_record() == [refused] * (MOST_A_MINUTE + 2)
+    # A good token that the role does not trust has a count of its own, and a good one none.
+    assert code(call, **wanted, WebIdentityToken=lake.token(sub="eve")) == "AccessDenied"
+    call(**wanted, WebIdentityToken=lake.token())
+    assert [code for _, _, code in lake.identity.on_record()[-3:]] == ["access_denied", "", ""]
+
+
+def test_where_a_call_came_from_is_on_record_and_not_what_a_header_says(lake: Sts) -> None:
+    ana = lake.identity.user("ana", MAY_ASSUME)
+    lake.identity.role("bu-a", trusting(ANA))
+    told = {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
+
+    def spoof(request: Any, **_: Any) -> None:
+        request.headers.update(told)
+
+    for client in (lake.client(ana), lake.stranger()):
+        client.meta.events.register("before-send.sts.*", spoof)
+        with suppress(ClientError):
+            client.assume_role(RoleArn=BU_A, RoleSessionName="ana")
+        with suppress(ClientError):
+            client.assume_role_with_web_identity(
+                RoleArn=BU_A, RoleSessionName="ana", WebIdentityToken=lake.token()
+            )
+    found = [
+        (entry.record.event.principal, entry.record.event.source_ip)
+        for entry in AuditTrail(lake.identity.engine, lake.identity.audit.keys).entries()
+        if entry.record and entry.record.event.action.startswith("sts:")
+    ]
+    assert {ANA, arns.federated_user_arn(ACCOUNT, "dev", "ana-1")} == {who for who, _ in found}
+    assert {address for _, address in found} == {"127.0.0.1"}

@@ -1,4 +1,8 @@
-"""Accounts, users, groups, members and roles, in SQL. Every change is seen at the next call."""
+"""Accounts, users, groups, members and roles, in SQL. Every change is seen at the next call.
+
+Whoever goes takes along all that names them (grants, administratorship, ownership, trust): somebody
+who is made under the same name later has none of it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ import sqlalchemy as sa
 
 from lakeveil.adapters.database import reading
 from lakeveil.adapters.identity.key_ids import new_entity_id
+from lakeveil.adapters.identity.newcomers import NOBODY, begin_afresh
 from lakeveil.adapters.identity.versions import changing
+from lakeveil.adapters.lake.departures import depart, standing_on
 from lakeveil.adapters.tables.identity import (
     identity_accounts,
     identity_groups,
@@ -19,6 +25,8 @@ from lakeveil.adapters.tables.identity import (
     identity_roles,
     identity_users,
 )
+from lakeveil.core.identity import arns
+from lakeveil.core.identity.departure import Departure, leaver
 from lakeveil.core.identity.directory import Account, Group, Role, User
 from lakeveil.core.identity.rights import from_policy_document
 from lakeveil.core.identity.trust import from_trust_document
@@ -45,6 +53,7 @@ class Directory:
         kept = replace(account, created_at=self._clock.now())
         with changing(self._engine) as tx:
             _refuse_second(tx, identity_accounts, {"id": account.id}, f"account `{account.id}`")
+            begin_afresh(tx, kept.id, now=kept.created_at)
             tx.execute(
                 sa.insert(identity_accounts).values(
                     id=kept.id,
@@ -64,9 +73,16 @@ class Directory:
         """One account."""
         return _account(self._one(identity_accounts, {"id": account}, f"account `{account}`"))
 
-    def delete_account(self, account: str) -> None:
-        """Remove an empty account; `Conflict` while anything is in it."""
-        self._delete(identity_accounts, {"id": account}, f"account `{account}`")
+    def delete_account(self, account: str) -> Departure:
+        """Remove an empty account; `Conflict` while anybody, or any data, is in it."""
+        with changing(self._engine) as tx:
+            _delete(tx, identity_accounts, {"id": account}, f"account `{account}`")
+            return depart(tx, leaver(account, new_entity_id(NOBODY)), now=self._clock.now())
+
+    def standing_on(self, identifier: str) -> Departure:
+        """What would go along with a user, group, role, issuer or account."""
+        with reading(self._engine) as connection:
+            return standing_on(connection, leaver(identifier, ""))
 
     # --- users -------------------------------------------------------------------------------
 
@@ -96,9 +112,10 @@ class Directory:
         _check_policy(policy)
         self._update(identity_users, account, name, f"user `{name}`", policy=policy)
 
-    def delete_user(self, account: str, name: str) -> None:
+    def delete_user(self, account: str, name: str) -> Departure:
         """Remove a user with its keys, sessions and memberships."""
-        self._delete(identity_users, _at(account, name), f"user `{name}`")
+        place = _at(account, name)
+        return self._remove(identity_users, place, arns.user_arn(account, name))
 
     # --- groups ------------------------------------------------------------------------------
 
@@ -128,9 +145,10 @@ class Directory:
         _check_policy(policy)
         self._update(identity_groups, account, name, f"group `{name}`", policy=policy)
 
-    def delete_group(self, account: str, name: str) -> None:
+    def delete_group(self, account: str, name: str) -> Departure:
         """Remove a group; its members stay."""
-        self._delete(identity_groups, _at(account, name), f"group `{name}`")
+        place = _at(account, name)
+        return self._remove(identity_groups, place, arns.group_arn(account, name))
 
     def members(self, account: str, group: str) -> Sequence[str]:
         """The names of a group's users."""
@@ -156,7 +174,8 @@ class Directory:
     def remove_member(self, account: str, group: str, user: str) -> None:
         """Take a user out of a group."""
         place = {"account": account, "group": group, "user": user}
-        self._delete(identity_members, place, f"user `{user}` in group `{group}`")
+        with changing(self._engine) as tx:
+            _delete(tx, identity_members, place, f"user `{user}` in group `{group}`")
 
     # --- roles -------------------------------------------------------------------------------
 
@@ -186,9 +205,10 @@ class Directory:
         from_trust_document(trust)
         self._update(identity_roles, account, name, f"role `{name}`", trust=trust)
 
-    def delete_role(self, account: str, name: str) -> None:
+    def delete_role(self, account: str, name: str) -> Departure:
         """Remove a role with its sessions."""
-        self._delete(identity_roles, _at(account, name), f"role `{name}`")
+        place = _at(account, name)
+        return self._remove(identity_roles, place, arns.role_arn(account, name))
 
     # --- what all of them share --------------------------------------------------------------
 
@@ -209,7 +229,16 @@ class Directory:
         with changing(self._engine) as tx:
             place = {"id": entity.account}
             _require(tx, identity_accounts, place, f"account `{entity.account}`")
-            _refuse_second(tx, table, _at(entity.account, entity.name), what)
+            # As in IAM: `Ana` beside `ana` would only ever be taken for her.
+            twin = tx.scalar(
+                sa.select(table.c.name).where(
+                    table.c.account == entity.account,
+                    sa.func.lower(table.c.name) == entity.name.lower(),
+                )
+            )
+            if twin is not None:
+                raise _second(f"{what.split(' ', 1)[0]} `{twin}`")
+            begin_afresh(tx, entity.arn, now=entity.created_at)
             tx.execute(sa.insert(table).values(**_values(entity)))
 
     def _update(self, table: sa.Table, account: str, name: str, what: str, **values: str) -> None:
@@ -220,10 +249,11 @@ class Directory:
             if not done.rowcount:
                 raise _not_found(what)
 
-    def _delete(self, table: sa.Table, place: dict[str, str], what: str) -> None:
+    def _remove(self, table: sa.Table, place: dict[str, str], arn: str) -> Departure:
         with changing(self._engine) as tx:
-            if not tx.execute(sa.delete(table).where(_where(table, place))).rowcount:
-                raise _not_found(what)
+            number = tx.scalar(sa.select(table.c.id).where(_where(table, place)))
+            _delete(tx, table, place, f"`{arn}`")
+            return depart(tx, leaver(arn, str(number)), now=self._clock.now())
 
 
 def _at(account: str, name: str) -> dict[str, str]:
@@ -243,13 +273,22 @@ def _require(tx: sa.Connection, table: sa.Table, place: dict[str, str], what: st
         raise _not_found(what)
 
 
+def _delete(tx: sa.Connection, table: sa.Table, place: dict[str, str], what: str) -> None:
+    if not tx.execute(sa.delete(table).where(_where(table, place))).rowcount:
+        raise _not_found(what)
+
+
 def _refuse_second(tx: sa.Connection, table: sa.Table, place: dict[str, str], what: str) -> None:
     if _exists(tx, table, place):
-        raise Conflict(
-            f"{what} exists already",
-            why="names are given once",
-            fix="choose another, or delete that one first",
-        )
+        raise _second(what)
+
+
+def _second(what: str) -> Conflict:
+    return Conflict(
+        f"{what} exists already",
+        why="names are given once, whatever their case",
+        fix="choose another, or delete that one first",
+    )
 
 
 def _check_policy(policy: str) -> None:

@@ -14,8 +14,13 @@ import msgspec
 import sqlalchemy as sa
 
 from lakeveil.adapters.database import reading
+from lakeveil.adapters.identity.key_ids import new_entity_id
+from lakeveil.adapters.identity.newcomers import NOBODY, begin_afresh
 from lakeveil.adapters.identity.versions import changing
+from lakeveil.adapters.lake.departures import depart
 from lakeveil.adapters.tables.identity import identity_accounts, identity_issuers
+from lakeveil.core.identity import arns
+from lakeveil.core.identity.departure import Departure, leaver
 from lakeveil.core.identity.directory import Issuer
 from lakeveil.errors import Conflict, NotFound
 from lakeveil.ports import Clock
@@ -50,6 +55,7 @@ class IssuerTable:
                     why="a token says by the URL alone whose it is",
                     fix="lakeveil identity issuer ls",
                 )
+            begin_afresh(tx, kept.arn, now=kept.created_at)
             values = {name: getattr(kept, name) for name in kept.__dataclass_fields__}
             audiences = msgspec.json.encode(kept.audiences).decode()
             tx.execute(sa.insert(identity_issuers).values(**{**values, "audiences": audiences}))
@@ -75,8 +81,8 @@ class IssuerTable:
             ).first()
         return None if row is None else _issuer(row)
 
-    def remove(self, account: str, name: str) -> None:
-        """Believe it no longer; the sessions that its tokens opened end.
+    def remove(self, account: str, name: str) -> Departure:
+        """Believe it no longer; its sessions end, and what its people and groups had goes along.
 
         Raises:
             NotFound: there is none of that name.
@@ -89,6 +95,8 @@ class IssuerTable:
             )
             if not done.rowcount:
                 raise _not_found(f"issuer `{name}`")
+            who = leaver(arns.issuer_arn(account, name), new_entity_id(NOBODY))
+            return depart(tx, who, now=self._clock.now())
 
 
 def _issuer(row: Any) -> Issuer:

@@ -12,13 +12,12 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-import stat
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lakeveil.adapters.credentials import private_directory, write_private
+from lakeveil.adapters.credentials import private_directory, read_private, write_private
 from lakeveil.errors import SetupError
 
 FILE_NAME = "identity.key"
@@ -81,26 +80,13 @@ def open_key_cipher(home: Path) -> KeyCipher:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise SetupError(
-            f"`{path}` cannot be read",
-            why=error.strerror or "it is not a plain file",
-            fix="run Lakeveil as the user who started it first",
-        ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        # Checked on the open file: between a check by name and the reading it could be swapped.
-        found = os.fstat(descriptor)
-        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise SetupError(
-                f"`{path}` is open to others",
-                why="whoever read it can read every access key in the state",
-                fix="make sure that nobody did, then: chmod 600; or make all callers new keys",
-                code="identity_key_not_private",
-            )
-        key = file.read(_KEY_BYTES + 1)
-    if len(key) != _KEY_BYTES:
+    key = read_private(
+        path,
+        code="identity_key_not_private",
+        risk="whoever read it can read every access key in the state",
+        fix="make sure that nobody did, then: chmod 600; or make all callers new keys",
+    )
+    if key is None or len(key) != _KEY_BYTES:
         raise SetupError(
             f"`{path}` is damaged",
             why=f"it does not hold {_KEY_BYTES} bytes",

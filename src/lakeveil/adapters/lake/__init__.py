@@ -71,6 +71,18 @@ class SqlLake:
         """See `LakeReader`."""
         return self._read(lambda lake: lake.partition(name, values))
 
+    def iceberg_entry(self, name: TableName) -> str | None:
+        """See `LakeReader`."""
+        return self._read(lambda lake: lake.iceberg_entry(name))
+
+    def iceberg_entries(self, account: str, database: str | None = None) -> Mapping[TableName, str]:
+        """See `LakeReader`."""
+        return self._read(lambda lake: lake.iceberg_entries(account, database))
+
+    def tables_at(self, account: str, location: str) -> list[TableRecord]:
+        """See `LakeReader`."""
+        return self._read(lambda lake: lake.tables_at(account, location))
+
     def assignments(self, account: str, database: str = "", table: str = "") -> list[Assignment]:
         """See `LakeReader`."""
         return self._read(lambda lake: lake.assignments(account, database, table))

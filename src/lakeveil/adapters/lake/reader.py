@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from lakeveil.adapters.lake.codec import columns_of, dumps
 from lakeveil.adapters.lake.snapshot import Snapshot
+from lakeveil.adapters.tables.iceberg import iceberg_entries, is_entry
 from lakeveil.adapters.tables.lake import (
     lake_databases,
     lake_partitions,
@@ -22,11 +23,44 @@ from lakeveil.adapters.tables.lake import (
 )
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.guards import guarded
-from lakeveil.core.access.lake import Database, Policy, Table
+from lakeveil.core.access.lake import Column, Database, Policy, Table
+from lakeveil.core.access.locations import is_under
 from lakeveil.core.access.tags import TagLayers
 from lakeveil.ports.lake import Assignment, DatabaseRecord, Location, Place, TableRecord
 
 Row = sa.Row[Any]
+Tags = Mapping[tuple[str, str, str], Mapping[str, str]]
+"""(database, table, column) -> explicit tags."""
+
+
+# Made once: SQLAlchemy would take longer to make them than SQLite to run them.
+_ACCOUNT = sa.bindparam("account", type_=sa.Text())
+_DATABASE_NAME = sa.bindparam("database", type_=sa.Text())
+_NAME = sa.bindparam("name", type_=sa.Text())
+_TABLE = sa.select(lake_tables).where(
+    lake_tables.c.account == _ACCOUNT,
+    lake_tables.c.database == _DATABASE_NAME,
+    lake_tables.c.name == _NAME,
+)
+_DATABASE = sa.select(lake_databases).where(
+    lake_databases.c.account == _ACCOUNT, lake_databases.c.name == _NAME
+)
+_A = lf_assignments.c
+_TAGS = sa.select(_A.database, _A.table_name, _A.column_name, _A.key, _A.value).where(
+    _A.account == _ACCOUNT
+)
+_TAGS_IN = _TAGS.where(_A.database.in_([sa.literal(""), _DATABASE_NAME]))
+# Lists, where "or" would say the same: with that SQLite reads every tag of the account.
+_TAGS_TO = _TAGS_IN.where(_A.table_name.in_([sa.literal(""), _NAME]))
+_TAGS_OF_DATABASES = _TAGS.where(
+    _A.database.in_(
+        sa.union_all(
+            sa.select(sa.literal("")),
+            sa.select(lake_databases.c.name).where(lake_databases.c.account == _ACCOUNT),
+        )
+    ),
+    _A.table_name == "",
+)
 
 
 class SqlLakeReader:
@@ -42,24 +76,19 @@ class SqlLakeReader:
 
     def database(self, account: str, name: str) -> DatabaseRecord | None:
         """See `LakeReader`."""
-        query = sa.select(lake_databases).where(
-            lake_databases.c.account == account, lake_databases.c.name == name
-        )
-        row = self._connection.execute(query).first()
-        return self._database(row, self._tags(account, name)) if row else None
+        row = self._connection.execute(_DATABASE, {"account": account, "name": name}).first()
+        return self._database(row, self._tags(account, name, "")) if row else None
 
     def databases(self, account: str) -> list[DatabaseRecord]:
         """See `LakeReader`."""
         query = sa.select(lake_databases).where(lake_databases.c.account == account)
-        tags = self._tags(account, tables=False)
+        tags = self._gathered(_TAGS_OF_DATABASES, account=account)
         rows = self._connection.execute(query.order_by(lake_databases.c.name))
         return [self._database(row, tags) for row in rows]
 
     def table(self, name: TableName) -> TableRecord | None:
         """See `LakeReader`."""
-        row = self._connection.execute(
-            sa.select(lake_tables).where(*_is(lake_tables, name))
-        ).first()
+        row = self._connection.execute(_TABLE, _names(name)).first()
         return (
             self._table(row, self._tags(name.account, name.database, name.table)) if row else None
         )
@@ -82,7 +111,8 @@ class SqlLakeReader:
             return []
         query = sa.select(lake_table_versions).where(*_is(lake_table_versions, name))
         rows = self._connection.execute(query.order_by(lake_table_versions.c.version.desc()))
-        return [current, *(self._earlier(current, row) for row in rows)]
+        tags = self._tags(name.account, name.database, name.table)
+        return [current, *(self._earlier(current, row, tags) for row in rows)]
 
     def partitions(self, name: TableName) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
         """See `LakeReader`."""
@@ -99,12 +129,47 @@ class SqlLakeReader:
         found: Mapping[str, Any] | None = json.loads(text) if text is not None else None
         return found
 
+    def iceberg_entry(self, name: TableName) -> str | None:
+        """See `LakeReader`."""
+        query = sa.select(iceberg_entries.c.metadata_location).where(*is_entry(name))
+        found: str | None = self._connection.execute(query).scalar()
+        return found
+
+    def iceberg_entries(self, account: str, database: str | None = None) -> Mapping[TableName, str]:
+        """See `LakeReader`."""
+        e = iceberg_entries.c
+        query = sa.select(iceberg_entries).where(e.catalog_name == account)
+        if database is not None:
+            query = query.where(e.table_namespace == database)
+        return {
+            TableName(account, row.table_namespace, row.table_name): row.metadata_location or ""
+            for row in self._connection.execute(query)
+        }
+
+    def tables_at(self, account: str, location: str) -> list[TableRecord]:
+        """See `LakeReader`."""
+        found = lake_tables.c.location
+        query = sa.select(lake_tables.c.database, lake_tables.c.name, found).where(
+            lake_tables.c.account == account, found != ""
+        )
+        names = [
+            TableName(account, row.database, row.name)
+            for row in self._connection.execute(query)
+            if _may_overlap(row.location, location)
+            and (is_under(row.location, location) or is_under(location, row.location))
+        ]
+        return [record for name in names if (record := self.table(name)) is not None]
+
     def assignments(self, account: str, database: str = "", table: str = "") -> list[Assignment]:
         """See `LakeReader`."""
         a = lf_assignments.c
         rows = self._connection.execute(
             sa.select(lf_assignments)
-            .where(a.account == account, _on_the_way(database, table))
+            .where(
+                a.account == account,
+                a.database.in_({"", database}),
+                a.table_name.in_({"", table} if database else {""}),
+            )
             .order_by(a.database, a.table_name, a.column_name, a.key)
         )
         return [
@@ -134,13 +199,16 @@ class SqlLakeReader:
             for row in self._connection.execute(query)
         ]
 
-    def _earlier(self, current: TableRecord, row: Row) -> TableRecord:
+    def _earlier(self, current: TableRecord, row: Row, tags: Tags) -> TableRecord:
         name = current.table.name
+        columns = columns_of(row.columns_json)
         return replace(
             current,
             table=replace(
                 current.table,
-                columns=columns_of(row.columns_json),
+                columns=columns,
+                # Columns that are gone kept their tags, and are as closed as they were.
+                tags=self._layers(name, columns, tags),
                 governed=self._snapshot().governs(name.account, row.location),
             ),
             document=json.loads(row.document_json),
@@ -151,33 +219,35 @@ class SqlLakeReader:
             updated_by=row.updated_by,
         )
 
-    def _tags(
-        self,
-        account: str,
-        database: str | None = None,
-        table: str | None = None,
-        *,
-        tables: bool = True,
-    ) -> Mapping[tuple[str, str, str], Mapping[str, str]]:
-        """(database, table, column) -> explicit tags; of everything that could be meant."""
-        a = lf_assignments.c
-        query = sa.select(a.database, a.table_name, a.column_name, a.key, a.value).where(
-            a.account == account
-        )
-        if table is not None:
-            query = query.where(_on_the_way(database or "", table))
-        elif database is not None:
-            query = query.where(a.database.in_(("", database)))
-        if not tables:
-            query = query.where(a.table_name == "")
+    def _tags(self, account: str, database: str | None = None, table: str | None = None) -> Tags:
+        """The explicit tags of an account, or of all that could be meant on the way to a name."""
+        if database is None:
+            return self._gathered(_TAGS, account=account)
+        if table is None:
+            return self._gathered(_TAGS_IN, account=account, database=database)
+        return self._gathered(_TAGS_TO, account=account, database=database, name=table)
+
+    def _gathered(self, query: sa.Select[Any], **where: str) -> Tags:
         found: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
-        for where, of, column, key, value in self._connection.execute(query):
-            found[where, of, column][key] = value
+        for place, of, column, key, value in self._connection.execute(query, where):
+            found[place, of, column][key] = value
         return found
 
-    def _database(
-        self, row: Row, tags: Mapping[tuple[str, str, str], Mapping[str, str]]
-    ) -> DatabaseRecord:
+    def _layers(self, name: TableName, columns: Sequence[Column], tags: Tags) -> TagLayers:
+        layers = TagLayers(
+            catalog=tags.get(("", "", ""), {}),
+            database=tags.get((name.database, "", ""), {}),
+            table=tags.get((name.database, name.table, ""), {}),
+            columns={
+                column.name: tags[name.database, name.table, column.name]
+                for column in columns
+                if (name.database, name.table, column.name) in tags
+            },
+        )
+        guards = self._snapshot().policy.settings_of(name.account).guards
+        return guarded(layers, (column.name for column in columns), guards)
+
+    def _database(self, row: Row, tags: Tags) -> DatabaseRecord:
         return DatabaseRecord(
             database=Database(
                 account=row.account,
@@ -191,29 +261,15 @@ class SqlLakeReader:
             discoverable=row.discoverable,
         )
 
-    def _table(
-        self, row: Row, tags: Mapping[tuple[str, str, str], Mapping[str, str]]
-    ) -> TableRecord:
-        columns = columns_of(row.columns_json)
-        layers = TagLayers(
-            catalog=tags.get(("", "", ""), {}),
-            database=tags.get((row.database, "", ""), {}),
-            table=tags.get((row.database, row.name, ""), {}),
-            columns={
-                column.name: tags[row.database, row.name, column.name]
-                for column in columns
-                if (row.database, row.name, column.name) in tags
-            },
-        )
-        snapshot = self._snapshot()
-        guards = snapshot.policy.settings_of(row.account).guards
+    def _table(self, row: Row, tags: Tags) -> TableRecord:
+        name, columns = TableName(row.account, row.database, row.name), columns_of(row.columns_json)
         return TableRecord(
             table=Table(
-                name=TableName(row.account, row.database, row.name),
+                name=name,
                 columns=columns,
                 owner=row.owner,
-                tags=guarded(layers, (column.name for column in columns), guards),
-                governed=snapshot.governs(row.account, row.location),
+                tags=self._layers(name, columns, tags),
+                governed=self._snapshot().governs(row.account, row.location),
             ),
             document=json.loads(row.document_json),
             location=row.location,
@@ -226,17 +282,15 @@ class SqlLakeReader:
         )
 
 
+def _names(name: TableName) -> dict[str, str]:
+    return {"account": name.account, "database": name.database, "name": name.table}
+
+
 def _is(table: sa.Table, name: TableName) -> tuple[sa.ColumnElement[bool], ...]:
     c = table.c
     return c.account == name.account, c.database == name.database, c.name == name.table
 
 
-def _on_the_way(database: str, table: str) -> sa.ColumnElement[bool]:
-    a = lf_assignments.c
-    above = sa.and_(a.database == "", a.table_name == "")
-    if not database:
-        return above
-    of_database = sa.and_(a.database == database, a.table_name == "")
-    if not table:
-        return sa.or_(above, of_database)
-    return sa.or_(above, of_database, sa.and_(a.database == database, a.table_name == table))
+def _may_overlap(one: str, other: str) -> bool:
+    """Whether it is worth the exact comparison, part by part, that a hundred thousand are not."""
+    return one.startswith(other) or other.startswith(one)

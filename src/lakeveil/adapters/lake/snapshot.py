@@ -24,6 +24,13 @@ from lakeveil.core.access.lake import LakeSettings, Policy
 from lakeveil.core.access.locations import is_under
 from lakeveil.core.access.tags import Expression, LFTag, SavedExpression
 
+# Made once, as it is asked at every call. An account's organisations never change, but accounts
+# come.
+_VERSION = sa.select(
+    sa.select(lake_versions.c.version).where(lake_versions.c.name == "policy").scalar_subquery(),
+    sa.select(sa.func.count()).select_from(identity_accounts).scalar_subquery(),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
@@ -45,12 +52,19 @@ class Snapshot:
 
 def policy_version(connection: sa.Connection) -> tuple[int, int]:
     """The version of the policy as it is now, and how many accounts it is about."""
-    of_policy = sa.select(lake_versions.c.version).where(lake_versions.c.name == "policy")
-    # An account's organisations never change, but accounts come.
-    accounts = sa.select(sa.func.count()).select_from(identity_accounts)
-    row = connection.execute(sa.select(of_policy.scalar_subquery(), accounts.scalar_subquery()))
-    version, count = row.one()
+    version, count = connection.execute(_VERSION).one()
     return int(version or 0), int(count)
+
+
+def raise_policy_version(connection: sa.Connection) -> None:
+    """Let every process read the policy anew; in the transaction that changed it."""
+    done = connection.execute(
+        sa.update(lake_versions)
+        .where(lake_versions.c.name == "policy")
+        .values(version=lake_versions.c.version + 1)
+    )
+    if done.rowcount == 0:
+        connection.execute(sa.insert(lake_versions).values(name="policy", version=1))
 
 
 def read_snapshot(connection: sa.Connection) -> Snapshot:

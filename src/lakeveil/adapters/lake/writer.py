@@ -17,13 +17,13 @@ from lakeveil.adapters.lake.codec import (
     texts,
 )
 from lakeveil.adapters.lake.reader import SqlLakeReader
-from lakeveil.adapters.lake.snapshot import Snapshot, read_snapshot
+from lakeveil.adapters.lake.snapshot import Snapshot, raise_policy_version, read_snapshot
+from lakeveil.adapters.tables.iceberg import iceberg_entries, is_entry
 from lakeveil.adapters.tables.lake import (
     lake_databases,
     lake_partitions,
     lake_table_versions,
     lake_tables,
-    lake_versions,
     lf_assignments,
     lf_expressions,
     lf_filters,
@@ -46,6 +46,7 @@ from lakeveil.core.access.grants import (
 )
 from lakeveil.core.access.lake import LakeSettings
 from lakeveil.core.access.tags import LFTag, SavedExpression
+from lakeveil.errors import Conflict
 from lakeveil.ports.lake import Assignment, DatabaseRecord, Location, Place, TableRecord
 
 
@@ -293,6 +294,37 @@ class SqlLakeWriter(SqlLakeReader):
             values_json=dumps(list(values)),
         )
 
+    def set_iceberg_entry(self, name: TableName, *, expected: str | None, new: str) -> None:
+        """See `LakeWriter`."""
+        e = iceberg_entries.c
+        if expected is None:
+            there = self._connection.execute(
+                sa.select(e.metadata_location).where(*is_entry(name))
+            ).first()
+            if there is not None:
+                raise Conflict("Table already exists.", code="already_exists")
+            self._connection.execute(
+                sa.insert(iceberg_entries).values(
+                    catalog_name=name.account,
+                    table_namespace=name.database,
+                    table_name=name.table,
+                    metadata_location=new,
+                    iceberg_type="TABLE",
+                )
+            )
+            return
+        done = self._connection.execute(
+            sa.update(iceberg_entries)
+            .where(*is_entry(name), e.metadata_location == expected)
+            .values(metadata_location=new, previous_metadata_location=expected)
+        )
+        if done.rowcount != 1:
+            raise Conflict("Update table failed due to concurrent modifications.")
+
+    def remove_iceberg_entry(self, name: TableName) -> None:
+        """See `LakeWriter`."""
+        self._connection.execute(sa.delete(iceberg_entries).where(*is_entry(name)))
+
     def set_discoverable(self, account: str, database: str, table: str, *, on: bool) -> None:
         """See `LakeWriter`."""
         if table:
@@ -323,13 +355,7 @@ class SqlLakeWriter(SqlLakeReader):
         self._policy_changed()
 
     def _policy_changed(self) -> None:
-        done = self._connection.execute(
-            sa.update(lake_versions)
-            .where(lake_versions.c.name == "policy")
-            .values(version=lake_versions.c.version + 1)
-        )
-        if done.rowcount == 0:
-            self._connection.execute(sa.insert(lake_versions).values(name="policy", version=1))
+        raise_policy_version(self._connection)
         self._known = None
 
 

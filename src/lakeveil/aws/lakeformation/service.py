@@ -1,7 +1,8 @@
 """Lake Formation as far as it is served here: which operation is which function.
 
 Every call passes the gate first: the caller's own rights must allow `lakeformation:OPERATION` on
-its catalog. What it may do there beyond that, grants say, and flows check. Transactions, governed
+its catalog. What it may do there beyond that, grants say, and flows check. That a change was
+refused at the gate is on record, as is every change. Transactions, governed
 table objects, query planning, opt-ins, identity centre and federation are not served.
 """
 
@@ -22,9 +23,11 @@ from lakeveil.aws.lakeformation import (
 from lakeveil.aws.lakeformation.shapes import Shape, aws_error
 from lakeveil.aws.protocol import AwsError, Operation, Service, load_model
 from lakeveil.aws.sigv4 import Caller
+from lakeveil.core.audit import AuditOutcome
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import LakeveilError
 from lakeveil.flows.change_access import AccessDesk, Call, Directory
+from lakeveil.flows.refusals import NO_RIGHT_TO_CALL, Refusals
 from lakeveil.ports import Clock
 from lakeveil.ports.audit import AuditLog
 from lakeveil.ports.lake import Lake
@@ -84,30 +87,38 @@ def lakeformation(
 ) -> Service:
     """The service over one lake. `who` raises `Refused` for a key that is no longer good."""
     desk = AccessDesk(lake=lake, audit=audit, directory=directory, clock=clock)
+    refusals = Refusals(audit=audit, clock=clock)
     model = load_model("lakeformation")
 
+    def call_of(caller: Caller, operation: str) -> Call:
+        return Call(
+            who=_principal(who, caller),
+            action=f"lakeformation:{operation}",
+            access_key=caller.access_key,
+            request_id=caller.request_id,
+            source_ip=caller.source_ip,
+        )
+
     def gate(caller: Caller, operation: str, _params: Mapping[str, Any]) -> None:
-        principal = _principal(who, caller)
-        action = f"lakeformation:{operation}"
-        account = principal.account
+        call = call_of(caller, operation)
+        account = call.who.account
         catalog = f"arn:aws:lakeformation:{caller.region}:{account}:catalog:{account}"
-        if not principal.rights.allows(action, catalog):
-            raise AwsError(
-                "AccessDeniedException",
-                f"User: {principal.caller_arn} is not authorized to perform: {action} on "
-                f"resource: {catalog}",
-            )
+        if call.who.rights.allows(call.action, catalog):
+            return
+        if operation in CHANGES:
+            event = call.event(AuditOutcome.REFUSED, catalog, error_code=NO_RIGHT_TO_CALL)
+            refusals.record(event, subject=caller.access_key)
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {call.who.caller_arn} is not authorized to perform: {call.action} on "
+            f"resource: {catalog}",
+        )
 
     def operation(name: str, handler: Handler) -> Operation:
         modelled = [shape.name for shape in model.operation_model(name).error_shapes]
 
         def run(caller: Caller, params: Mapping[str, Any]) -> Mapping[str, Any]:
-            call = Call(
-                who=_principal(who, caller),
-                action=f"lakeformation:{name}",
-                access_key=caller.access_key,
-                request_id=caller.request_id,
-            )
+            call = call_of(caller, name)
             try:
                 return handler(call, params, desk)
             except LakeveilError as error:

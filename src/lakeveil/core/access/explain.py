@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lakeveil.core.access.data_access import may_read_data
 from lakeveil.core.access.decide import decide, identities_towards, shared_with
 from lakeveil.core.access.decision import (
     ADMINISTRATOR,
@@ -37,9 +38,6 @@ from lakeveil.core.access.rows import Rows
 from lakeveil.core.access.tags import WITHHELD, failing_keys
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import NotFound
-
-DATA_ACCESS = "lakeformation:GetDataAccess"
-"""Without this right no grant counts (AWS, "Lake Formation permissions": it is an IAM action)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +194,7 @@ def explain(
         masks=decided.masked,
         exists=decision.exists,
         governed=table.governed,
-        has_data_access=who.rights.allows(DATA_ACCESS, "*"),
+        has_data_access=may_read_data(who),
         tags=effective_tags(table, column, policy, history or {}),
         contributing=tuple(contributing),
         failing=tuple(failing),

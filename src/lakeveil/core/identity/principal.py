@@ -53,6 +53,17 @@ def principal_of_user(user: User, groups: Iterable[Group]) -> Principal:
     )
 
 
+def principal_of_role(role: Role) -> Principal:
+    """A role by itself, as whoever becomes it without a session policy."""
+    return Principal(
+        arn=role.arn,
+        account=role.account,
+        identities=frozenset({role.arn, arns.iam_principals(role.account)}),
+        user_id=role.id,
+        rights=_rights(role.policy),
+    )
+
+
 def principal_of_session(role: Role, session: Session) -> Principal:
     """Somebody as a role: nothing of who opened the session but what an issuer vouched for."""
     rights = _rights(role.policy)

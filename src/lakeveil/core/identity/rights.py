@@ -213,6 +213,8 @@ def business_unit_role(
                     "s3:DeleteObject",
                     "s3:AbortMultipartUpload",
                     "s3:ListMultipartUploadParts",
+                    "s3:ListBucket",
+                    "s3:ListBucketMultipartUploads",
                 ],
                 "Resource": f"arn:aws:s3:::{bucket}/{prefix}*",
             },

@@ -6,15 +6,21 @@ users, roles and accounts by ARN for `sts:AssumeRole`; an issuer of tokens for
 who may set session tags. There is no Deny, no `*` as principal, and nobody is let in by leaving
 something out: an issuer's statement must name the audience and at least one more claim. Whoever
 means everybody of an issuer writes `"StringLike": {"NAME:sub": "*"}`.
+
+When somebody who is named goes, a unique id takes the place of the name, as in IAM: whoever has the
+name next is not meant.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lakeveil.core.identity import arns
+from lakeveil.core.identity.departure import Leaver
 from lakeveil.core.identity.principal import Principal
 from lakeveil.core.identity.rights import check_members, read_document, sid_of, texts
 from lakeveil.core.identity.wildcards import matches
@@ -26,6 +32,9 @@ MAX_DOCUMENT = 4096
 ASSUME = "sts:AssumeRole"
 ASSUME_WITH_TOKEN = "sts:AssumeRoleWithWebIdentity"  # noqa: S105 - an action's name
 TAG = "sts:TagSession"
+
+# What takes the place of somebody who was deleted: it is nobody's name, so it lets nobody in.
+_UNIQUE_ID = re.compile(r"[A-Z]{4}[A-Z2-7]{17}", re.ASCII)
 
 # For any value: a claim such as `groups` holds several. One that holds one is the same as a list
 # of one, so the two spellings mean the same here.
@@ -115,6 +124,39 @@ def from_trust_document(text: str) -> Trust:
     )
 
 
+def without(text: str, who: Leaver) -> str:
+    """A trust policy in which a unique id stands in for whoever goes; it lets in nobody else.
+
+    Raises:
+        UsageError: it is no trust policy.
+    """
+    from_trust_document(text)
+    document = read_document(text, max_characters=MAX_DOCUMENT)
+    statements = [_forgetting(entry, who) for entry in document["Statement"]]
+    if statements == document["Statement"]:
+        return text
+    # An ASCII text stays one, and gets no longer: our form is the shortest.
+    return json.dumps(
+        {**document, "Statement": statements},
+        separators=(",", ":"),
+        ensure_ascii=text.isascii(),
+    )
+
+
+def _forgetting(entry: Mapping[str, Any], who: Leaver) -> Mapping[str, Any]:
+    forgotten = {
+        kind: [_forgotten(one, who) for one in given]
+        if isinstance(given, list)
+        else _forgotten(given, who)
+        for kind, given in entry["Principal"].items()
+    }
+    return {**entry, "Principal": forgotten}
+
+
+def _forgotten(identifier: str, who: Leaver) -> str:
+    return who.id if who.covers(identifier) else identifier
+
+
 def _statement(entry: Mapping[str, Any], where: str) -> TrustStatement:
     check_members(
         entry,
@@ -135,6 +177,8 @@ def _statement(entry: Mapping[str, Any], where: str) -> TrustStatement:
             return TrustStatement(actions=actions, principals=principals)
         case {"Federated": str(issuer), **rest} if not rest:
             _check_actions(actions, {ASSUME_WITH_TOKEN}, where)
+            if _UNIQUE_ID.fullmatch(issuer):
+                return TrustStatement(actions=frozenset())
             return _of_an_issuer(issuer, actions, entry.get("Condition"), where)
         case _:
             raise _malformed(
@@ -180,6 +224,8 @@ def _check_actions(actions: frozenset[str], known: set[str], where: str) -> None
 
 
 def _principal(text: str) -> str:
+    if _UNIQUE_ID.fullmatch(text):
+        return text
     identifier = arns.parse(text)
     if identifier.kind is arns.Kind.ACCOUNT:
         return identifier.account
