@@ -27,11 +27,15 @@ from lakeveil.adapters.seaweedfs import ADMIN_GRPC_OFFSET, StorePorts, s3_client
 
 SOURCES = ("photos", "photos-versioned")
 RELEASES = ("photos-released", "photos-versioned-released")
+LAKE = ("lake", "lake-results")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weed:
-    """A running object store. The keys other than `admin` see `SOURCES` and `RELEASES` only."""
+    """A running object store.
+
+    The keys other than `admin` see `SOURCES` and `RELEASES` only, `service` `LAKE`, too.
+    """
 
     home: Path
     ports: StorePorts
@@ -97,6 +101,7 @@ def running_weed() -> Iterator[Weed]:
                 certificates=ensure_certificates(home / "store" / "tls", now=time.time()),
                 sources=SOURCES,
                 releases=RELEASES,
+                lake=LAKE,
                 environ=os.environ,
             )
         )

@@ -1,10 +1,10 @@
 """Each key of the embedded store may do what its holder needs, and nothing else.
 
-            source bucket           released bucket
-uploader    write, delete, list     nothing
-reader      nothing                 read, list
-service     read, list              read, write, delete, list
-admin       everything              everything
+            source bucket           released bucket             buckets of the lake
+uploader    write, delete, list     nothing                     nothing
+reader      nothing                 read, list                  nothing
+service     read, list              read, write, delete, list   read, write, delete, list
+admin       everything              everything                  everything
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from lakeveil.adapters.aws_profiles import write_aws_config, write_profiles
 from tests.stack_fixture import Weed
 
 SOURCE, RELEASE, KEY = "photos", "photos-released", "identities/a b+ü.jpg"
+LAKE, RESULTS = "lake", "lake-results"
+BUCKETS = (SOURCE, RELEASE, LAKE, RESULTS)
 
 Use = Callable[[Any, str], Any]
 USES: dict[str, Use] = {
@@ -55,16 +57,18 @@ MAY = {
     ("reader", RELEASE): READS,
     ("service", SOURCE): READS,
     ("service", RELEASE): READS | WRITES | {"copy here"},
+    **{("service", bucket): READS | WRITES | {"copy here"} for bucket in (LAKE, RESULTS)},
+    **{(who, bucket): set() for who in ("uploader", "reader") for bucket in (LAKE, RESULTS)},
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def objects(weed: Weed) -> Iterator[None]:
     """One object in each bucket."""
-    for bucket in (SOURCE, RELEASE):
+    for bucket in BUCKETS:
         weed.s3().put_object(Bucket=bucket, Key=KEY, Body=b"photo")
     yield
-    for bucket in (SOURCE, RELEASE):
+    for bucket in BUCKETS:
         assert weed.s3().get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"photo"
 
 

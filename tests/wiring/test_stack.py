@@ -9,6 +9,7 @@ import pytest
 
 from lakeveil.adapters.child import ChildSpec
 from lakeveil.adapters.credentials import ensure_credentials
+from lakeveil.errors import UsageError
 from lakeveil.settings import Settings, load_settings
 from lakeveil.wiring.stack import children, default_workers, wanted_ports
 
@@ -33,14 +34,14 @@ def table(settings: Settings, *, workers: int = 2) -> dict[str, ChildSpec]:
 def test_by_default_everything_runs_here(tmp_path: Path) -> None:
     settings = configured(tmp_path, "")
     assert list(table(settings)) == [
-        *("weed", "nats", "bridge", "reconcile", "worker-1", "worker-2", "http")
+        *("weed", "nats", "bridge", "keys", "reconcile", "worker-1", "worker-2", "http")
     ]
     assert set(wanted_ports(settings)) == {
         f"ports.{name}" for name in settings.ports.__struct_fields__
     }
 
 
-def test_another_store_needs_no_bridge_and_no_ports_of_ours(tmp_path: Path) -> None:
+def test_another_store_needs_no_bridge_no_keys_and_no_ports_of_ours(tmp_path: Path) -> None:
     settings = configured(tmp_path, '[store]\nendpoint = "https://s3.example.org"\n')
     assert list(table(settings, workers=1)) == ["nats", "reconcile", "worker-1", "http"]
     assert set(wanted_ports(settings)) == {"ports.nats", "ports.http"}
@@ -54,9 +55,34 @@ def test_another_queue_needs_no_server_of_ours(tmp_path: Path) -> None:
 
 def test_our_own_parts_read_the_same_settings_file(tmp_path: Path) -> None:
     rows = table(configured(tmp_path, ""))
-    for name in ("bridge", "reconcile", "worker-1", "http"):
+    for name in ("bridge", "keys", "reconcile", "worker-1", "http"):
         argv = list(rows[name].argv)
         assert argv[argv.index("--config") + 1] == "/etc/lakeveil.toml"
+
+
+def test_buckets_of_the_lake_are_made_beside_those_of_photos(tmp_path: Path) -> None:
+    settings = configured(tmp_path, '[lake]\nbucket = "tables"\n')
+    argv = table(settings)["weed"].argv
+    assert "-bucket=lake-results,photos,photos-released,tables" in argv
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        'bucket = "photos"',
+        'bucket = "photos-released"',
+        'results_bucket = "photos"',
+        'bucket = "lake-results"',
+        'bucket = "*"',
+        'results_bucket = "a/b"',
+    ],
+)
+def test_a_bucket_of_the_lake_that_others_have_or_that_is_none_is_refused(
+    tmp_path: Path, toml: str
+) -> None:
+    settings = configured(tmp_path, f"[lake]\n{toml}\n")
+    with pytest.raises(UsageError, match=r"lake\.(bucket|results_bucket)"):
+        table(settings)
 
 
 def test_every_need_and_every_log_is_in_the_table(tmp_path: Path) -> None:

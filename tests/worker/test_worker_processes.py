@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from lakeveil.adapters.tables import photos as tables
 from lakeveil.adapters.database import open_database, transaction
 from lakeveil.adapters.queue_jetstream import JetStreamQueue
+from lakeveil.adapters.tables import photos as tables
 from lakeveil.core.events import Change, ObjectEvent, to_s3_notification
 from tests.stack_fixture import Nats, running_nats
 from tests.worker.worker_process import Entry, Job, described, entries

@@ -18,7 +18,7 @@ from lakeveil.errors import SetupError
 
 KEYS, CONFIG, ENV = "aws", "aws.config", "aws.env"
 DEFAULT_PROFILE = "uploader"
-DOORS = ("athena", "glue", "lakeformation", "rekognition", "sts")
+DOORS = ("athena", "glue", "lakeformation", "lakeveil", "rekognition", "sts")
 """The services that our own port answers for, by the names that AWS clients give them."""
 
 
@@ -40,7 +40,7 @@ def write_aws_config(home: Path, *, endpoint: str | None, doors: str, region: st
 
     `endpoint` None leaves S3 to Amazon's own.
     """
-    names = [name for name in _read(home / KEYS) if name != "default"]
+    names = [name for name in _read(home / KEYS).sections() if name != "default"]
     config = configparser.RawConfigParser(default_section="")
     urls = {**({"s3": endpoint} if endpoint else {}), **dict.fromkeys(DOORS, doors)}
     for section in ("default", *(f"profile {name}" for name in names)):

@@ -57,11 +57,13 @@ def weed_mini(
     certificates: StoreCertificates,
     sources: Sequence[str],
     releases: Sequence[str],
+    lake: Sequence[str] = (),
     environ: Mapping[str, str],
 ) -> ChildSpec:
     """Write the store's identities and say how to run it; makes missing buckets when it starts.
 
-    `sources` and `releases` are bucket names. Ready means that our own key sees every bucket.
+    `sources`, `releases` and `lake` are bucket names, none twice. Ready means that our own key
+    sees every bucket.
 
     Raises:
         UsageError: `admin_grpc` is not `admin` + 10000; the store's own parts look there.
@@ -76,11 +78,11 @@ def weed_mini(
     directory = private_directory(home / "store")
     data = private_directory(directory / "data")
     identities = directory / "identities.json"
-    config = identities_config(credentials, sources, releases)
+    config = identities_config(credentials, sources, releases, lake)
     write_private(identities, json.dumps(config).encode())
     sessions = directory / "sessions.json"
     write_private(sessions, json.dumps(sessions_config(credentials)).encode())
-    buckets = sorted({*sources, *releases})
+    buckets = sorted({*sources, *releases, *lake})
     client = s3_client(ports.s3, credentials.s3["service"])
     # Relative to its working directory: a socket's path may have only 107 bytes.
     # `mini` keeps the flags of its last start in a file and reads it at the next: pass them all.
@@ -135,11 +137,15 @@ def weed_mini(
 
 
 def identities_config(
-    credentials: Credentials, sources: Sequence[str], releases: Sequence[str]
+    credentials: Credentials,
+    sources: Sequence[str],
+    releases: Sequence[str],
+    lake: Sequence[str] = (),
 ) -> dict[str, object]:
     """Who may do what over S3, in SeaweedFS's own form.
 
-    Lakeveil's own key may not write originals, so no fault of ours can lose one.
+    Lakeveil's own key may not write originals, so no fault of ours can lose one. The buckets of
+    the `lake` are its alone; callers get their folders there by `adapters.store_keys`.
     """
     actions = {
         "admin": ["Admin", "Read", "Write", "List", "Tagging"],
@@ -150,6 +156,7 @@ def identities_config(
                 for bucket in releases
                 for action in ("Read", "Write", "List", "Tagging")
             ),
+            *(f"{action}:{bucket}" for bucket in lake for action in ("Read", "Write", "List")),
         ],
         "reader": [f"{action}:{bucket}" for bucket in releases for action in ("Read", "List")],
         "uploader": [f"{action}:{bucket}" for bucket in sources for action in ("Write", "List")],

@@ -45,6 +45,22 @@ def bridge(session: Session, ready_file: Path | None) -> None:
 @command.command()
 @_ready_file
 @click.pass_obj
+def keys(session: Session, ready_file: Path | None) -> None:
+    """Let issued keys into the embedded store, and close it to those that were revoked."""
+    from lakeveil.wiring.store_keys import run_store_keys
+
+    _configure_logging(session)
+    run_store_keys(
+        session.settings,
+        environ=os.environ,
+        stopping=_stopping(),
+        ready=_announce(ready_file),
+    )
+
+
+@command.command()
+@_ready_file
+@click.pass_obj
 def reconcile(session: Session, ready_file: Path | None) -> None:
     """Compare sources, ledger and releases; enqueue what is out of line."""
     from lakeveil.wiring.reconciler import run_reconciler

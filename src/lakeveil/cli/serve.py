@@ -35,7 +35,7 @@ MOST_CONNECTIONS = 256
 @json_option
 @click.pass_obj
 def command(session: Session) -> None:
-    """Run the HTTP server alone: /healthz, /readyz, /metrics and the Rekognition API.
+    """Run the HTTP server alone: /healthz, /readyz, /metrics and the AWS doors.
 
     It listens on `http.host` and `ports.http` until SIGTERM or Ctrl-C. `lakeveil up` starts it too.
 
@@ -61,8 +61,8 @@ def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App
     """Every door of the one port as an ASGI app."""
     from lakeveil.aws.door import aws_door
     from lakeveil.aws.protocol import Access
-    from lakeveil.aws.rekognition import rekognition
     from lakeveil.aws.rest_json import rest_paths
+    from lakeveil.cli.doors import lake_services, photo_service, secret_of
     from lakeveil.web.app import http_app
 
     def look(data: bytes) -> Examination:
@@ -72,20 +72,13 @@ def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App
             parts.meter.looked(detections)
         return found
 
-    threads = settings.worker.reserved_concurrent_executions
     services = (
-        rekognition(
-            look=look,
-            read=parts.callers.read,
-            max_bytes=settings.rekognition.max_bytes,
-            max_object_bytes=settings.rekognition.max_object_bytes,
-            threads=threads,
-            waiting=4 * threads,
-        ),
+        photo_service(parts.callers, look, parts.lake, settings),
+        *lake_services(parts.lake, settings),
     )
     aws = aws_door(
         services,
-        Access(secret_of=parts.callers.secret_of),
+        Access(secret_of=secret_of(parts.callers, parts.lake)),
         observe=partial(parts.meter.request, door="aws"),
     )
 
@@ -147,6 +140,9 @@ def server_config(app: App) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        # Its default believes X-Forwarded-For of whoever comes over loopback: on record is who
+        # really came.
+        proxy_headers=False,
         lifespan="off",
         ws="none",
         limit_concurrency=MOST_CONNECTIONS,

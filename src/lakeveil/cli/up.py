@@ -18,11 +18,13 @@ from lakeveil.cli.session import Session, json_option
 if TYPE_CHECKING:
     from lakeveil.adapters.supervisor import Supervisor
     from lakeveil.settings import Settings
+    from lakeveil.wiring.stack import Prepared
 
 _NAMES = {
     "weed": "object store",
     "nats": "queue",
     "bridge": "event bridge",
+    "keys": "key keeper",
     "reconcile": "reconciler",
     "http": "HTTP server",
 }
@@ -70,7 +72,7 @@ def command(session: Session, workers: int | None) -> None:
         say(f"starting {len(supervisor.children)} processes; Ctrl-C stops them")
         try:
             if supervisor.start(stopping):
-                _announce(session, supervisor, home.aws_env, time.monotonic() - started)
+                _announce(session, supervisor, home, time.monotonic() - started)
                 supervisor.watch(stopping)
         finally:
             supervisor.stop()
@@ -101,9 +103,9 @@ def _stopping(supervisor: Supervisor) -> threading.Event:
     return stopping
 
 
-def _announce(
-    session: Session, supervisor: Supervisor, aws_env: Path | None, took_s: float
-) -> None:
+def _announce(session: Session, supervisor: Supervisor, home: Prepared, took_s: float) -> None:
+    from lakeveil.wiring.stack import http_url
+
     settings = session.settings
     sources = sorted({c.source_bucket for c in settings.photo_collections()})
     releases = sorted({c.release_bucket for c in settings.photo_collections()})
@@ -112,50 +114,48 @@ def _announce(
         "pid": os.getpid(),
         "seconds": round(took_s, 1),
         "home": str(settings.home_path),
-        "endpoints": {"s3": settings.s3_endpoint, "http": _http_url(settings)},
+        "endpoints": {"s3": settings.s3_endpoint, "http": http_url(settings)},
+        "account": home.account,
         "sources": sources,
         "releases": releases,
-        "aws_env": str(aws_env) if aws_env else None,
+        "aws_env": str(home.aws_env),
         "children": [
             {"name": name, "pid": child.pid, "log": str(child.spec.log)}
             for name, child in supervisor.children.items()
         ],
     }
     with suppress(OSError):
-        session.emit_line(document, _welcome(settings, aws_env, took_s))
+        session.emit_line(document, _welcome(settings, http_url(settings), home, took_s))
 
 
-def _welcome(settings: Settings, aws_env: Path | None, took_s: float) -> str:
+def _welcome(settings: Settings, http: str, home: Prepared, took_s: float) -> str:
+    one = settings.photo_collections()[0]
+    source = f"s3://{one.source_bucket}/{one.source_prefix}"
+    release = f"s3://{one.release_bucket}/{one.source_prefix}"
     lines = [
         f"Lakeveil runs ({took_s:.1f} s).",
         "",
         f"  S3 endpoint  {settings.s3_endpoint or 'Amazon S3'}",
-        f"  HTTP         {_http_url(settings)}   /readyz /metrics, Rekognition's DetectFaces",
+        f"  HTTP         {http}   the AWS doors, /readyz, /metrics",
+        f"  account      {home.account}",
         f"  logs         {_near(settings.home_path / 'logs')}",
         "",
+        "In another terminal:",
+        "",
+        f"  . {_near(home.aws_env)}",
+        "  aws lakeformation list-lf-tags --profile lake-admin",
     ]
-    one = settings.photo_collections()[0]
-    release = f"s3://{one.release_bucket}/{one.source_prefix}"
-    if aws_env:
+    if settings.embedded_store:
         lines += [
-            "Put a photo in, and take it out without faces (in another terminal):",
             "",
-            f"  . {_near(aws_env)}",
-            f"  aws s3 cp photo.jpg s3://{one.source_bucket}/{one.source_prefix}",
+            "Put a photo in, and take it out without faces:",
+            "",
+            f"  aws s3 cp photo.jpg {source}",
             f"  aws s3 cp {release}photo.jpg released.jpg --profile reader",
         ]
     else:
-        lines += [f"Put a photo into s3://{one.source_bucket}/{one.source_prefix}"]
+        lines += ["", f"Put a photo into {source}"]
     return "\n".join(lines)
-
-
-def _http_url(settings: Settings) -> str:
-    host = settings.http.host
-    return (
-        f"http://[{host}]:{settings.ports.http}"
-        if ":" in host
-        else f"http://{host}:{settings.ports.http}"
-    )
 
 
 def _near(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,8 @@ import msgspec
 
 from lakeveil.core.photos import Collection, RedactionPolicy, check_collections
 from lakeveil.errors import UsageError
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,15 @@ class Reconcile(msgspec.Struct, frozen=True, kw_only=True):
     """Younger objects are left to their events."""
 
 
+class Lake(msgspec.Struct, frozen=True, kw_only=True):
+    """Buckets of tables, apart from those of photos. `lakeveil up` makes them."""
+
+    bucket: str = "lake"
+    """Tables' data. No key of a user may read it but for folders that a policy names."""
+    results_bucket: str = "lake-results"
+    """Workgroups' outputs, a folder for each."""
+
+
 class Rekognition(msgspec.Struct, frozen=True, kw_only=True):
     """The DetectFaces door. Limits are the real service's."""
 
@@ -161,6 +173,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker = Worker()
     limits: PhotoLimits = PhotoLimits()
     reconcile: Reconcile = Reconcile()
+    lake: Lake = Lake()
     rekognition: Rekognition = Rekognition()
     http: Http = Http()
     log: Log = Log()
@@ -214,6 +227,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         every = tuple(_collection(c) for c in self.collections)
         check_collections(every)
         return every
+
+    def lake_buckets(self) -> tuple[str, str]:
+        """The buckets of tables and of results, checked to be apart from those of photos.
+
+        Raises:
+            UsageError: one is a bucket of photos, both are the same, or a name is none.
+        """
+        every = self.photo_collections()
+        photos = {name for c in every for name in (c.source_bucket, c.release_bucket)}
+        bucket, results = self.lake.bucket, self.lake.results_bucket
+        for field, name, taken in (
+            ("bucket", bucket, photos),
+            ("results_bucket", results, photos | {bucket}),
+        ):
+            if name in taken:
+                raise UsageError(
+                    f"`lake.{field}` is `{name}`, which is in use",
+                    why="who may read and write there would not be the same people",
+                    fix="name a bucket of its own",
+                )
+            if not _BUCKET.fullmatch(name):
+                raise UsageError(
+                    f"`lake.{field}` is `{name}`",
+                    why="a bucket's name has 3 to 63 small letters, digits, dots and hyphens",
+                    fix="correct it",
+                )
+        return bucket, results
 
 
 def _collection(settings: CollectionSettings) -> Collection:

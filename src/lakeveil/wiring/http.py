@@ -21,6 +21,7 @@ from lakeveil.adapters.telemetry import Traces, configure_logging, open_traces
 from lakeveil.errors import Unavailable
 from lakeveil.ports import Queue
 from lakeveil.settings import Settings
+from lakeveil.wiring.lake import LakeParts, lake_over
 from lakeveil.wiring.queue import open_queue
 
 QUEUE_GAUGES_KEEP_S = 10.0
@@ -34,6 +35,7 @@ class HttpParts:
     """What `lakeveil serve` composes its doors from."""
 
     callers: CallerKeys
+    lake: LakeParts
     checks: Mapping[str, Check]
     """Readiness: store, queue, database, models."""
     meter: Meter
@@ -71,6 +73,7 @@ def open_http_parts(settings: Settings, environ: Mapping[str, str]) -> Iterator[
                 region=settings.store.region,
                 timeout_s=settings.store.timeout_s,
             ),
+            lake=lake_over(engine, settings, writer="web"),
             checks=_checks(settings, credentials, queue, engine),
             meter=meter,
             metrics=_page(meter, queue),

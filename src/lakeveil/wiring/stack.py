@@ -11,21 +11,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lakeveil.adapters.aws_profiles import write_aws_config, write_profiles
 from lakeveil.adapters.certificates import ensure_certificates
 from lakeveil.adapters.child import ChildSpec
 from lakeveil.adapters.credentials import (
     Credentials,
+    S3Key,
     ensure_credentials,
     private_directory,
-    write_aws_config,
 )
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.home_lock import only_one
 from lakeveil.adapters.listeners import check_ports, is_free
 from lakeveil.adapters.model_store import load
 from lakeveil.adapters.nats_server import nats_server
-from lakeveil.adapters.seaweedfs import StorePorts, weed_mini
+from lakeveil.adapters.seaweedfs import weed_mini
+from lakeveil.flows.first_account import ADMINISTRATOR
 from lakeveil.settings import Settings
+from lakeveil.wiring.founding import found_account
+from lakeveil.wiring.store_keys import store_ports
 
 Progress = Callable[[str], None]
 
@@ -56,6 +60,7 @@ def children(
         *queue,
         # Other stores send their events to the queue by themselves.
         *([ours("bridge", "run", "bridge")] if settings.embedded_store else []),
+        *([ours("keys", "run", "keys")] if settings.embedded_store else []),
         ours("reconcile", "run", "reconcile"),
         *(ours(f"worker-{number}", "run", "worker") for number in range(1, workers + 1)),
         _http(settings, ours("http", "serve")),
@@ -67,8 +72,10 @@ class Prepared:
     """A home in which the stack may start."""
 
     credentials: Credentials
-    aws_env: Path | None
-    """A file for the shell that points AWS clients at the embedded store."""
+    aws_env: Path
+    """A file for the shell that points AWS clients at this installation."""
+    account: str
+    """The first account: whose catalog the profile `lake-admin` sees."""
 
 
 @contextmanager
@@ -87,14 +94,29 @@ def prepared(settings: Settings, say: Progress) -> Iterator[Prepared]:
         # What an `up` that was killed has left behind is about to end.
         _check_ports(settings, patient=killed)
         say("opening the state database")
-        open_database(settings.database_url).dispose()
+        engine = open_database(settings.database_url)
+        first = found_account(engine, settings)
+        engine.dispose()
         credentials = ensure_credentials(home)
-        aws_env = None
-        if settings.embedded_store:
-            aws_env = write_aws_config(
-                home, endpoint=settings.s3_endpoint or "", region=settings.store.region
-            )
-        yield Prepared(credentials=credentials, aws_env=aws_env)
+        keys = dict(credentials.s3)
+        if first.key:
+            keys[ADMINISTRATOR] = S3Key(first.key.access_key_id, first.key.secret_access_key)
+        write_profiles(home, keys)
+        aws_env = write_aws_config(
+            home,
+            endpoint=settings.s3_endpoint,
+            doors=http_url(settings),
+            region=settings.store.region,
+        )
+        yield Prepared(credentials=credentials, aws_env=aws_env, account=first.account)
+
+
+def http_url(settings: Settings) -> str:
+    """Where clients on this machine find the HTTP server."""
+    listens = settings.http.host
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens, listens)  # noqa: S104 - not to listen, to ask
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{settings.ports.http}"
 
 
 def wanted_ports(settings: Settings) -> dict[str, int]:
@@ -116,27 +138,16 @@ def default_workers(settings: Settings) -> int:
 
 
 def _weed(settings: Settings, credentials: Credentials, environ: Mapping[str, str]) -> ChildSpec:
-    home, ports = settings.home_path, settings.ports
-    collections = settings.photo_collections()
+    home, collections = settings.home_path, settings.photo_collections()
     private_directory(home / "store")
     return weed_mini(
         home,
-        ports=StorePorts(
-            s3=ports.s3,
-            s3_grpc=ports.s3_grpc,
-            filer=ports.filer,
-            filer_grpc=ports.filer_grpc,
-            master=ports.master,
-            master_grpc=ports.master_grpc,
-            volume=ports.volume,
-            volume_grpc=ports.volume_grpc,
-            admin=ports.admin,
-            admin_grpc=ports.admin_grpc,
-        ),
+        ports=store_ports(settings),
         credentials=credentials,
         certificates=ensure_certificates(home / "store" / "tls", now=time.time()),
         sources=sorted({c.source_bucket for c in collections}),
         releases=sorted({c.release_bucket for c in collections}),
+        lake=settings.lake_buckets(),
         environ=environ,
     )
 
@@ -151,8 +162,7 @@ def _nats(settings: Settings, credentials: Credentials, environ: Mapping[str, st
 
 
 def _http(settings: Settings, spec: ChildSpec) -> ChildSpec:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.http.host, settings.http.host)  # noqa: S104 - not to listen, to ask
-    url = f"http://{host}:{settings.ports.http}/readyz"
+    url = f"{http_url(settings)}/readyz"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def ready() -> bool:

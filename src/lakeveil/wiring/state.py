@@ -21,16 +21,24 @@ def open_store(settings: Settings, identity: str = "service") -> S3ObjectStore:
     Raises:
         SetupError: the embedded store never started here, so there is no key.
     """
-    key = None
-    if settings.embedded_store:
-        found = load_credentials(settings.home_path).s3[identity]
-        key = StoreKey(found.access_key_id, found.secret_access_key)
     return S3ObjectStore(
         settings.s3_endpoint,
-        key=key,
+        key=store_key(settings, identity),
         region=settings.store.region,
         timeout_s=settings.store.timeout_s,
     )
+
+
+def store_key(settings: Settings, identity: str = "service") -> StoreKey | None:
+    """A key of the embedded store; None for another store, where boto3 finds one.
+
+    Raises:
+        SetupError: the embedded store never started here, so there is no key.
+    """
+    if not settings.embedded_store:
+        return None
+    found = load_credentials(settings.home_path).s3[identity]
+    return StoreKey(found.access_key_id, found.secret_access_key)
 
 
 @contextmanager
