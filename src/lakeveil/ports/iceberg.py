@@ -1,7 +1,9 @@
-"""Iceberg tables: their metadata files, and who points at which.
+"""Iceberg tables: their metadata files.
 
-An Iceberg table is a metadata file; its catalog entry says which one is current. Changing it is a
-compare-and-swap on that pointer, so of two writers from the same base only one gets through.
+An Iceberg table is a metadata file; its catalog entry says which one is current. Entries are read
+and changed with our own rows, in one transaction (`ports.lake`): a compare-and-swap, so of two
+writers from the same base only one gets through, and no crash comes between the two. Here is what
+concerns the files.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Column
 
 
@@ -45,22 +46,22 @@ class IcebergMetadata:
 
 
 class IcebergCatalog(Protocol):
-    """Catalog entries of Iceberg tables. Raises `Unavailable` when state or store are away."""
+    """Reads and writes metadata files. Raises `Unavailable` when the store is away."""
 
     def create(
         self,
-        name: TableName,
         columns: Sequence[Column],
         *,
         location: str,
         partition_by: Sequence[str] = (),
         properties: Mapping[str, str] | None = None,
+        format_version: int = 2,
     ) -> IcebergMetadata:
-        """Write the first metadata file under `location`, and enter the table.
+        """Write the first metadata file of a table under `location`; nothing points at it yet.
 
         Raises:
-            Conflict: there is an entry of that name.
-            UsageError: a type that Iceberg does not know, or a partition column that is none.
+            UsageError: a type that Iceberg does not know, a partition column that is none, or a
+                property that would lead whoever opens the table elsewhere.
         """
         ...
 
@@ -68,32 +69,7 @@ class IcebergCatalog(Protocol):
         """What a metadata file says.
 
         Raises:
-            UsageError: there is no such file, or it is no Iceberg table metadata.
+            UsageError: there is no such file, it is no Iceberg table metadata, two of its columns
+                differ in case alone, or a property would lead whoever opens the table elsewhere.
         """
-        ...
-
-    def register(self, name: TableName, metadata_location: str) -> IcebergMetadata:
-        """Enter a table whose metadata file somebody else wrote.
-
-        Raises:
-            Conflict: there is an entry of that name.
-            UsageError: as `read`.
-        """
-        ...
-
-    def swap(self, name: TableName, *, expected: str, new: str) -> IcebergMetadata:
-        """Point the entry at another metadata file, if it still points at the `expected` one.
-
-        Raises:
-            Conflict: it does not.
-            UsageError: as `read`; or the new file is of another table.
-        """
-        ...
-
-    def current(self, name: TableName) -> str | None:
-        """The metadata file that the entry points at; None where there is no entry."""
-        ...
-
-    def drop(self, name: TableName) -> None:
-        """Remove the entry. Files stay; nothing happens where there is no entry."""
         ...

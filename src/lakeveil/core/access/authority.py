@@ -13,13 +13,10 @@ from dataclasses import dataclass
 
 from lakeveil.core.access.contribution import Contribution
 from lakeveil.core.access.database import catalog_permissions, database_permissions
-from lakeveil.core.access.decide import (
-    decide,
-    identities_towards,
-    is_administrator,
-    passable,
-)
+from lakeveil.core.access.decide import identities_towards, is_administrator, passable
+from lakeveil.core.access.decision import Decision
 from lakeveil.core.access.grants import DataCellsFilter, Grant, OnFilter, OnLocation
+from lakeveil.core.access.index import index_of
 from lakeveil.core.access.lake import Database, Policy, Table
 from lakeveil.core.access.locations import is_under
 from lakeveil.core.access.permissions import ON_DATABASE, ON_TABLE, Permission, Permissions
@@ -82,16 +79,19 @@ class Authority:
         """Whether it may know that a database is there."""
         return Permission.DESCRIBE in self.database(database)[0]
 
+    def decision(self, table: Table) -> Decision:
+        """What it may see of a table."""
+        return index_of(self.policy).decide(self.who, table, now=self.now)
+
     def knows_table(self, table: Table) -> bool:
         """Whether it may know that a table is there."""
-        return decide(self.who, table, self.policy, now=self.now).exists
+        return self.decision(table).exists
 
     def known_columns(self, table: Table) -> tuple[str, ...]:
         """The columns of a table it may know of; administrators know all, though not the values."""
         if self.views(table.name.account) or self._owns(table):
             return tuple(column.name for column in table.columns)
-        decision = decide(self.who, table, self.policy, now=self.now)
-        return tuple(column.name for column in decision.shown())
+        return tuple(column.name for column in self.decision(table).shown())
 
     def may_tag_database(self, database: Database) -> bool:
         """Whether it may assign tags to a database, given that it may assign the tag.

@@ -10,7 +10,7 @@ cells filters and grants that pass on what another account shared, by the very f
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lakeveil.core.access.compiled_grants import (
     Allowed,
@@ -33,8 +33,21 @@ from lakeveil.core.identity.principal import Principal
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
+_INDEX = "_index"
 _KEPT = 4096
 """How many tables, and how many principals, are kept ready."""
+
+
+def index_of(policy: Policy) -> PolicyIndex:
+    """The index of a policy: made when it is first asked for, and kept as long as the policy."""
+    # As a cached property would, which a policy cannot have of what is made from it. Two threads
+    # at once may each make one; they are equal.
+    kept: dict[str, Any] = policy.__dict__
+    found = kept.get(_INDEX)
+    if found is None:
+        found = kept.setdefault(_INDEX, PolicyIndex(policy))
+    index: PolicyIndex = found
+    return index
 
 
 class PolicyIndex:

@@ -19,7 +19,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakeveil.core.access.table_document import Document
+from lakeveil.core.access.table_document import (
+    METADATA_LOCATION,
+    PREVIOUS_METADATA_LOCATION,
+    Document,
+)
 
 HARMLESS = frozenset(
     {
@@ -43,11 +47,13 @@ HARMLESS = frozenset(
 )
 """Parameters, in lower case, that never hold a schema, a path or data."""
 
+_TIMES = ("CreationTime", "LastAccessTime", "LastAnalyzedTime")
 _PLAIN = ("Owner", "LastAccessTime", "LastAnalyzedTime", "Retention", "TableType")
 _WRITTEN = (*_PLAIN, "Description", "ViewOriginalText", "ViewExpandedText")
 _FORMAT = ("InputFormat", "OutputFormat", "Compressed", "StoredAsSubDirectories")
 _PATHS = ("Location", "AdditionalLocations")
 _STATISTICS = ("spark.sql.statistics.", "colstats")
+_POINTERS = (METADATA_LOCATION, PREVIOUS_METADATA_LOCATION)
 _ADDRESS = re.compile(r"://|\barn:", re.IGNORECASE)
 
 
@@ -80,7 +86,7 @@ def shown_document(document: Document, view: View) -> dict[str, Any]:
 
 def shown_partition(document: Document, view: View) -> dict[str, Any]:
     """The same of a partition's document."""
-    shown = {k: document[k] for k in ("LastAccessTime", "LastAnalyzedTime") if k in document}
+    shown = {key: document[key] for key in _TIMES if key in document}
     if "StorageDescriptor" in document:
         shown["StorageDescriptor"] = shown_descriptor(document["StorageDescriptor"], view)
     if "Parameters" in document:
@@ -151,8 +157,8 @@ def _column(column: Document, view: View) -> dict[str, Any]:
 
 def _may_show(key: str, value: str, view: View) -> bool:
     name = key.lower()
-    if not view.paths and _ADDRESS.search(value):
-        return False
+    if name in _POINTERS or _ADDRESS.search(value):
+        return view.entire or (view.paths and name in _POINTERS)
     if view.entire:
         return view.values or not any(word in name for word in _STATISTICS)
     return name in HARMLESS and not any(column in value.lower() for column in view.hidden)
@@ -161,4 +167,7 @@ def _may_show(key: str, value: str, view: View) -> bool:
 def _names(text: str, columns: Collection[str]) -> bool:
     """Whether a text written for people names one of these columns."""
     words = text.lower()
-    return any(re.search(rf"(?<!\w){re.escape(column)}(?!\w)", words) for column in columns)
+    return any(
+        column in words and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", words)
+        for column in columns
+    )

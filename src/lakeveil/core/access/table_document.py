@@ -75,6 +75,21 @@ def columns_in(document: Document) -> tuple[Column, ...]:
     )
 
 
+def completed(document: Document, columns: Iterable[Column], location: str) -> Document:
+    """A document with columns and location, where it was written by somebody who left them out."""
+    if "StorageDescriptor" in document:
+        return document
+    shapes = [(one.partition, {"Name": one.name, "Type": one.type}) for one in columns]
+    return {
+        **document,
+        "StorageDescriptor": {
+            "Columns": [shape for key, shape in shapes if not key],
+            **({"Location": location} if location else {}),
+        },
+        "PartitionKeys": [shape for key, shape in shapes if key],
+    }
+
+
 def location_in(document: Document) -> str:
     """Where the data is, normalised; empty where the document does not say.
 

@@ -1,0 +1,193 @@
+"""What the catalog is looked at and changed with, and how things in it are looked up.
+
+What somebody may not know of is answered in the words for what is not there, whether it is asked
+for or asked to be changed. Of a table's two rows, ours and Iceberg's entry, neither may be behind:
+one that is gets looked at anew first, and a table that cannot be is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.data_access import may_read_data, without_data
+from lakeveil.core.access.decide import decide
+from lakeveil.core.access.decision import Decision
+from lakeveil.core.access.grants import TableName
+from lakeveil.core.access.index import PolicyIndex
+from lakeveil.core.access.lake import Policy, Table
+from lakeveil.core.access.permissions import Permission
+from lakeveil.core.access.shown_document import View
+from lakeveil.core.audit import AuditOutcome
+from lakeveil.core.identity.principal import Principal
+from lakeveil.errors import NotFound, Refused
+from lakeveil.flows.change_access import AccessDesk, Call
+from lakeveil.ports import Clock
+from lakeveil.ports.audit import AuditLog
+from lakeveil.ports.iceberg import IcebergCatalog
+from lakeveil.ports.lake import DatabaseRecord, Lake, LakeReader, TableRecord
+
+_WRITES = frozenset({Permission.INSERT, Permission.DELETE, Permission.ALTER})
+
+
+class _NoDirectory:
+    """Changes of the catalog name no principals, so there is nobody to look up."""
+
+    def knows(self, _identifier: str) -> bool:
+        return False
+
+    def identities_of(self, identifier: str) -> frozenset[str]:
+        return frozenset({identifier})
+
+
+class Decide(Protocol):
+    """Decides what somebody may see of a table."""
+
+    def __call__(self, who: Principal, table: Table, policy: Policy, *, now: float) -> Decision:
+        """See `core.access.decide`."""
+        ...
+
+
+class QuickDecisions:
+    """`decide`, with what many decisions under one policy have in common made ready once.
+
+    It keeps the latest policy only, told by identity: a changed one is another object.
+    """
+
+    def __init__(self) -> None:
+        self._latest: PolicyIndex | None = None
+
+    def __call__(self, who: Principal, table: Table, policy: Policy, *, now: float) -> Decision:
+        """See `core.access.decide`."""
+        index = self._latest
+        if index is None or index.policy is not policy:
+            index = self._latest = PolicyIndex(policy)
+        return index.decide(who, table, now=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogDesk:
+    """The lake's state, Iceberg's entries, and the record of what is done to them."""
+
+    lake: Lake
+    iceberg: IcebergCatalog
+    audit: AuditLog
+    clock: Clock
+    decide: Decide = field(default_factory=QuickDecisions)
+
+    @property
+    def access(self) -> AccessDesk:
+        """The part of it that every change goes over."""
+        return AccessDesk(
+            lake=self.lake, audit=self.audit, directory=_NoDirectory(), clock=self.clock
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenTable:
+    """A table as one principal sees it.
+
+    `data` is the decision about what may be read of it: none of it without the right to read data.
+    """
+
+    record: TableRecord
+    decision: Decision
+    data: Decision
+    view: View
+
+    @property
+    def name(self) -> TableName:
+        """The table's name."""
+        return self.record.table.name
+
+    def allows(self, *permissions: Permission) -> bool:
+        """Whether one of these is held on it."""
+        return not self.decision.permissions.isdisjoint(permissions)
+
+
+def seen(authority: Authority, record: TableRecord, decide: Decide = decide) -> SeenTable | None:
+    """A table as somebody sees it; None where it is not there for them."""
+    table = record.table
+    decision = decide(authority.who, table, authority.policy, now=authority.now)
+    if not decision.exists:
+        return None
+    owns = bool(table.owner) and table.owner in authority.who.identities
+    views = owns or authority.views(table.name.account)
+    columns = decision.columns if views else decision.shown()
+    known = frozenset(column.name for column in columns)
+    entire = views or decision.full_read
+    data = decision if may_read_data(authority.who) else without_data(decision)
+    return SeenTable(
+        record=record,
+        decision=decision,
+        data=data,
+        view=View(
+            known=known,
+            hidden=frozenset(column.name for column in table.columns) - known,
+            entire=entire,
+            paths=entire or not decision.permissions.isdisjoint(_WRITES),
+            values=data.full_read,
+        ),
+    )
+
+
+def looking_at(lake: LakeReader, who: Principal, desk: CatalogDesk) -> Authority:
+    """The authority of somebody over the very state that is looked at."""
+    return Authority(who=who, policy=lake.policy(), now=desk.clock.now())
+
+
+def known_database(
+    lake: LakeReader, authority: Authority, account: str, name: str
+) -> DatabaseRecord:
+    """A database that the caller may know of.
+
+    Raises:
+        NotFound: there is none, or none for the caller.
+    """
+    record = lake.database(account, name)
+    if record is None or not authority.knows_database(record.database):
+        raise NotFound(f"Database {name} not found.")
+    return record
+
+
+def known_table(
+    lake: LakeReader, authority: Authority, name: TableName, decide: Decide = decide
+) -> SeenTable:
+    """A table that the caller may know of, as it is in our own row.
+
+    Raises:
+        NotFound: there is none, or none for the caller.
+    """
+    record = lake.table(name)
+    found = seen(authority, record, decide) if record else None
+    if found is None:
+        table_not_found(lake, authority, name)
+    return found
+
+
+def table_not_found(lake: LakeReader, authority: Authority, name: TableName) -> NoReturn:
+    """Say that a table is not there, in words that tell nothing of a database that is hidden.
+
+    Raises:
+        NotFound: always.
+    """
+    known_database(lake, authority, name.account, name.database)
+    raise NotFound(f"Table {name.table} not found.")
+
+
+@contextmanager
+def refusals_on_record(call: Call, desk: CatalogDesk, resource: str) -> Iterator[None]:
+    """Put a refusal on record that comes before a change is announced."""
+    try:
+        yield
+    except (Refused, NotFound) as error:
+        desk.audit.record(call.event(AuditOutcome.REFUSED, resource, error_code=error.code))
+        raise
+
+
+def said_table(name: TableName) -> str:
+    """A table as records of the audit log name it."""
+    return f"table {name.account}/{name}"

@@ -1,0 +1,1 @@
+"""The Glue door, asked by real clients."""
