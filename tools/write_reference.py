@@ -1,4 +1,4 @@
-"""Write docs/reference/{cli,settings}.md from the code; `--check` fails where they differ."""
+"""Write docs/reference/{api,cli,settings}.md from the code; `--check` fails where they differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any, get_type_hints
 
 import click
 import msgspec
+from botocore.model import OperationModel, Shape, StructureShape
 
+from lakeveil.aws.protocol import load_model
 from lakeveil.cli.main import main as cli
 from lakeveil.core import photos as photos_module
 from lakeveil.core.photos import RedactionPolicy
@@ -24,7 +26,7 @@ NOTICE = "<!-- Written by `make docs` from the code. -->\n\n"
 
 def main() -> None:
     """Write the pages, or compare them."""
-    pages = {"cli.md": _cli(), "settings.md": _settings()}
+    pages = {"api.md": _api(), "cli.md": _cli(), "settings.md": _settings()}
     stale = []
     for name, text in pages.items():
         path = REFERENCE / name
@@ -87,6 +89,93 @@ def _examples(text: str) -> str:
             lines, fenced = [*lines, "```"], False
         lines.append(line.strip() if not fenced else line.removeprefix("  "))
     return "\n".join([*lines, "```"] if fenced else lines)
+
+
+def _api() -> str:
+    model = load_model("lakeveil")
+    operations = [model.operation_model(name) for name in model.operation_names]
+    shared = {
+        shape.name: shape
+        for operation in operations
+        for top in (operation.input_shape, operation.output_shape)
+        for shape in _below(top)
+    }
+    lines = [
+        NOTICE + "# Lakeveil's own API\n",
+        _plain(model.documentation) + "\n",
+        (
+            "The protocol is AWS JSON 1.1, requests are signed with SigV4 for the service "
+            f"`{model.signing_name}`. How AWS clients are given the model: "
+            "[Call Lakeveil's own API](../how-to/call-lakeveils-own-api.md).\n"
+        ),
+        "## Operations\n",
+        *(line for operation in operations for line in _operation(operation)),
+        "## Values\n",
+        *(line for name in sorted(shared) for line in _structure(f"### {name}", shared[name])),
+        "## Errors\n",
+        "| Code | HTTP status | |",
+        "|---|---|---|",
+        *(
+            f"| `{e.name}` | {e.metadata['error']['httpStatusCode']} | {_plain(e.documentation)} |"
+            for e in sorted(model.error_shapes, key=lambda e: str(e.name))
+        ),
+        "\nBeside its message an error has a stable `Reason` for programs, and a `Fix`.",
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _operation(operation: OperationModel) -> list[str]:
+    errors = ", ".join(f"`{shape.name}`" for shape in operation.error_shapes)
+    return [
+        f"### {operation.name}\n",
+        _plain(operation.documentation) + "\n",
+        *_structure("**Takes**", operation.input_shape),
+        *_structure("**Answers**", operation.output_shape),
+        f"**Errors** {errors}\n",
+    ]
+
+
+def _structure(title: str, shape: StructureShape) -> list[str]:
+    if not shape.members:
+        return [f"{title} nothing\n"]
+    rows = [
+        f"| `{name}`{' (required)' if name in shape.required_members else ''} "
+        f"| {_type(member)} | {_plain(member.documentation)} |"
+        for name, member in shape.members.items()
+    ]
+    return [f"{title}\n", "| Member | Type | |", "|---|---|---|", *rows, ""]
+
+
+def _below(shape: Shape) -> list[Shape]:
+    """The structures within a shape."""
+    if shape.type_name == "list":
+        within = [shape.member]
+    else:
+        within = list(shape.members.values()) if shape.type_name == "structure" else []
+    found = [one for one in within if one.type_name == "structure"]
+    return [*found, *(deeper for one in within for deeper in _below(one))]
+
+
+def _type(shape: Shape) -> str:
+    if shape.type_name == "structure":
+        return f"[{shape.name}](#{shape.name.lower()})"
+    if shape.type_name == "list":
+        return f"list of {_type(shape.member)}"
+    if words := shape.metadata.get("enum"):
+        return ", ".join(f"`{word}`" for word in words)
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if most is None:
+        return str(shape.type_name)
+    size = f"{most}" if least == most else f"{least} to {most}"
+    unit = " characters" if shape.type_name == "string" else ""
+    return f"{shape.type_name}, {size}{unit}"
+
+
+def _plain(html: str) -> str:
+    """The documentation of a model, as Markdown."""
+    for mark, text in {"<p>": "", "</p>": "", "<code>": "`", "</code>": "`"}.items():
+        html = html.replace(mark, text)
+    return html
 
 
 def _settings() -> str:

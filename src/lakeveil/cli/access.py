@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lakeveil.cli.access_discovery import discoverable, guard
+from lakeveil.cli.access_find import find
 from lakeveil.cli.access_matrix import diff, matrix
 from lakeveil.cli.access_requests import (
     approve,
@@ -30,6 +31,7 @@ def command() -> None:
 
 
 for part in (
+    find,
     matrix,
     diff,
     request,

@@ -120,7 +120,7 @@ def _database(settings: Settings) -> str:
     from lakeveil.wiring.state import open_ledger
 
     with open_ledger(settings) as ledger:
-        return "empty" if next(ledger.records(limit=1), None) is None else "answers"
+        return "answers" if any(ledger.records(limit=1)) else "answers; no photo is in it yet"
 
 
 def _store(settings: Settings) -> str:

@@ -48,8 +48,8 @@ def command(
     """Grant access, through a mask or for a time where asked.
 
     PRINCIPAL is a user's or role's name, or any identifier: a group's ARN, an account. An
-    expression is `class=non-private and owner=internal`. Plain grants can be made with the AWS
-    CLI, too, and all of them are revoked with it.
+    expression is `class=private|open and owner=internal`, and grants on tables. Plain grants can
+    be made with the AWS CLI, too, and all of them are revoked with it.
 
     \b
     Examples:

@@ -32,6 +32,7 @@ COMMANDS = {
     "access": ("access", "Show who sees what; see what a change would do; ask for access."),
     "identity": ("identity", "Accounts, users, groups, roles, keys and issuers: who calls."),
     "audit": ("audit", "Show the audit log and verify it; erase what it keeps encrypted."),
+    "api": ("api", "Print the model of Lakeveil's own API, for AWS clients."),
     "queue": ("queue", "Show the queue and its dead letters; redrive them."),
     "models": ("models", "Install and check the face detectors' weights."),
     "config": ("config", "Show each setting and where it came from."),
@@ -72,12 +73,15 @@ class _Lazy(click.Group):
 @click.option("--no-progress", is_flag=True, help="Never draw progress.")
 @click.pass_context
 def main(ctx: click.Context, config_file: Path | None, *, as_json: bool, no_progress: bool) -> None:
-    """A private data lake you run yourself: photos are released with their faces gone.
+    """A private data lake you run yourself.
+
+    Photos are released with their faces gone; of tables everybody sees what tags allow.
 
     \b
     Examples:
       lakeveil up                      run everything here, on loopback
       lakeveil blur party.jpg -o out/  redact one file, with no server
+      lakeveil why ana ads.events      what ana sees of a table, and why
     """
     ctx.obj = Session(config_file=config_file, as_json=as_json, progress=not no_progress)
 

@@ -31,7 +31,6 @@ from lakeveil.core.access.tag_rights import ABROAD
 from lakeveil.core.audit import Json
 from lakeveil.core.identity.arns import Kind, is_valid_principal, parse
 from lakeveil.errors import UsageError
-from lakeveil.flows.change_access import Directory
 
 MAX_EXPRESSION_BYTES = 900
 """Of an expression in a grant; a larger one is saved and named."""
@@ -68,8 +67,10 @@ class Asked:
         }
 
 
-def checked(asked: Asked, account: str, directory: Directory) -> Asked:
+def checked(asked: Asked, account: str) -> Asked:
     """What is asked, as it can be recorded by an account; its principal in the one form.
+
+    Whether the principal is there is not looked at: that is told only to those who may grant.
 
     Raises:
         UsageError: nobody could grant that, whatever the state of the lake.
@@ -80,8 +81,8 @@ def checked(asked: Asked, account: str, directory: Directory) -> Asked:
             "Invalid principal: IAM_ALLOWED_PRINCIPALS stands for everybody, and nothing here is "
             "open to everybody. Grant to `ACCOUNT:IAMPrincipals` for all of one account."
         )
-    if not is_valid_principal(asked.principal) or not directory.knows(asked.principal):
-        raise UsageError(f"Invalid principal: `{asked.principal[:255]}` is not there.")
+    if not is_valid_principal(asked.principal):
+        raise not_there(asked.principal)
     identifier = parse(asked.principal)
     _check_permissions(asked)
     _check_mask_and_expiry(asked)
@@ -166,6 +167,11 @@ def canonical(principal: str) -> str:
         return principal
     identifier = parse(principal)
     return identifier.account if identifier.kind is Kind.ACCOUNT else principal
+
+
+def not_there(principal: str) -> UsageError:
+    """The refusal of a grant to nobody."""
+    return UsageError(f"Invalid principal: `{principal[:255]}` is not there.")
 
 
 def invalid(why: str) -> UsageError:

@@ -41,7 +41,7 @@ def guard_names(pattern: str, key: str, *, account: str, call: Call, desk: Acces
         _check_administers(account, change)
         policy = change.lake.policy()
         if (account, guard.key) not in policy.tags:
-            raise NotFound(f"there is no tag `{guard.key}`", fix="lakeformation list-lf-tags")
+            raise NotFound(f"there is no tag `{guard.key}`", fix="aws lakeformation list-lf-tags")
         settings = policy.settings_of(account)
         if guard in settings.guards:
             raise Conflict(f"`{pattern}` is guarded by `{guard.key}` already")

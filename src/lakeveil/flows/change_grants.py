@@ -29,7 +29,7 @@ from lakeveil.core.access.permissions import Permission, Permissions, expanded
 from lakeveil.core.access.resource_document import resource_document
 from lakeveil.core.audit import Json
 from lakeveil.errors import Refused, UsageError
-from lakeveil.flows.asked_grants import Asked, canonical, checked, invalid
+from lakeveil.flows.asked_grants import Asked, canonical, checked, invalid, not_there
 from lakeveil.flows.change_access import AccessDesk, Call, Change, changing
 from lakeveil.flows.known_resources import known_resource
 
@@ -50,10 +50,14 @@ def grant(asked: Asked, *, call: Call, desk: AccessDesk) -> tuple[Grant, ...]:
         NotFound: the resource is not there for the caller.
         Refused: the caller may not pass that on.
     """
-    asked = checked(asked, call.who.account, desk.directory)
+    asked = checked(asked, call.who.account)
+    there = desk.directory.knows(asked.principal)
     with changing(call, desk, _words(asked.resource), asked=asked.document()) as change:
         _check_expiry(asked, change.now)
         _check_authority(asked, change)
+        if not there:
+            # Who there is, is told to nobody who may not grant.
+            raise not_there(asked.principal)
         _check_limits(asked, change)
         new = Grant(
             id="",

@@ -40,12 +40,17 @@ def put_settings(
     admins, readers = frozenset(administrators), frozenset(read_only_administrators)
     if max(len(admins), len(readers)) > MAX_ADMINISTRATORS:
         raise UsageError(f"There are at most {MAX_ADMINISTRATORS} administrators of a kind.")
-    for identifier in sorted(admins | readers):
-        _check_administrator(identifier, account, desk)
+    named = sorted(admins | readers)
+    for identifier in named:
+        _check_administrator(identifier, account)
+    absent = [identifier for identifier in named if not desk.directory.knows(identifier)]
     asked = {"administrators": sorted(admins), "read_only_administrators": sorted(readers)}
     with changing(call, desk, f"settings {account}", asked=asked) as change:
         if not change.authority.may_appoint(account):
             raise _not_administrator(account)
+        if absent:
+            # Who there is, is told to nobody who may not appoint them.
+            raise _no_administrator(absent[0])
         before = change.authority.policy.settings_of(account)
         settings = replace(before, administrators=admins, read_only_administrators=readers)
         change.lake.put_settings(account, settings)
@@ -133,16 +138,19 @@ def _location(location: str) -> str:
     return place
 
 
-def _check_administrator(identifier: str, account: str, desk: AccessDesk) -> None:
+def _check_administrator(identifier: str, account: str) -> None:
     try:
         found = parse(identifier)
     except UsageError as error:
         raise UsageError(f"Invalid principal: {error.what}.") from error
-    ours = found.account == account and found.kind in _ADMINISTRATORS
-    if not ours or not desk.directory.knows(identifier):
-        raise UsageError(
-            f"Invalid principal: `{identifier[:255]}` is no user, role or group of this account."
-        )
+    if found.account != account or found.kind not in _ADMINISTRATORS:
+        raise _no_administrator(identifier)
+
+
+def _no_administrator(identifier: str) -> UsageError:
+    return UsageError(
+        f"Invalid principal: `{identifier[:255]}` is no user, role or group of this account."
+    )
 
 
 def _check_administers(account: str, change: Change) -> None:

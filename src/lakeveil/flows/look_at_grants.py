@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from lakeveil.core.access.authority import Authority
 from lakeveil.core.access.contribution import contribution
-from lakeveil.core.access.decide import identities_towards
+from lakeveil.core.access.decide import decide, identities_towards
 from lakeveil.core.access.grants import (
     Grant,
     OnColumns,
@@ -33,6 +33,7 @@ from lakeveil.flows.known_resources import known_table
 from lakeveil.ports.lake import LakeReader
 
 _SELECT = frozenset({Permission.SELECT})
+_WRITES = frozenset({Permission.INSERT, Permission.DELETE, Permission.ALTER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def grants_for_path(
         if isinstance(on, OnLocation) and on.account == account and is_under(place, on.location):
             _keep(found, _shown(lake, authority, grant, is_owner=False))
     for table in _tables_at(lake, account, place):
-        if authority.knows_table(table):
+        if _knows_path(authority, table):
             is_owner = table.owner in authority.who.identities
             for grant in grants:
                 if contribution(grant, table, authority.policy) is not None:
@@ -199,6 +200,18 @@ def _tables_at(lake: LakeReader, account: str, place: str) -> Iterator[Table]:
     for record in lake.tables(account):
         if is_under(record.location, place) or is_under(place, record.location):
             yield record.table
+
+
+def _knows_path(authority: Authority, table: Table) -> bool:
+    """Whether the caller may know where a table's data lies: who sees a part of it may not.
+
+    It is the rule by which the catalog shows paths.
+    """
+    if authority.views(table.name.account) or table.owner in authority.who.identities:
+        return authority.knows_table(table)
+    decision = decide(authority.who, table, authority.policy, now=authority.now)
+    writes = not decision.permissions.isdisjoint(_WRITES)
+    return decision.exists and (decision.full_read or writes)
 
 
 def _keep(found: dict[str, Listed], shown: Listed | None) -> None:

@@ -1,0 +1,1 @@
+"""Lakeveil's own API, for what AWS's have no operation for. The model is `service-2.json`."""
