@@ -1,8 +1,9 @@
-"""The demo, from an empty stack to checked releases: `make demo`.
+"""The demo, from an empty stack to checked releases and a governed lake: `make demo`.
 
 It starts the real stack, puts seven photos into the source bucket with boto3, follows each one's
 way, and then looks at what came out as a stranger would: through S3, file by file, with the
-detector run once more over every release. It exits 0 only if every outcome is the expected one.
+detector run once more over every release. Then it builds the advertising lake and asks for its
+tables as three people. It exits 0 only if every outcome is the expected one.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ if __package__ in {None, ""}:
     # Run as a file, Python looks for modules beside it, not for the package it is in.
     sys.path.insert(0, str(ROOT))
 
-from demo import stack  # noqa: E402 - needs the path above
+from demo import access_picture, stack  # noqa: E402 - needs the path above
 from demo.checks import Seen, problems_with_release  # noqa: E402
 from demo.contact_sheet import Card, write_page, write_sheet, write_strip  # noqa: E402
 from demo.expected import EXPECTED, PHOTOS, Expected  # noqa: E402
+from demo.lake import PEOPLE, Lake, ask, near_miss, set_up  # noqa: E402
 from demo.progress import Board, Progress, read  # noqa: E402
 
 SOURCE, RELEASE = "photos", "photos-released"
@@ -49,7 +51,9 @@ class Verdict:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Send seven photos through a real stack.")
+    parser = argparse.ArgumentParser(
+        description="Send seven photos through a real stack, and govern a lake."
+    )
     parser.add_argument("--home", type=Path, default=ROOT / ".lakeveil-demo")
     parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
     parser.add_argument("--strip", type=Path, help="also write the picture of the README here")
@@ -77,15 +81,16 @@ def _run(console: Console, home: Path, output: Path, strip: Path | None) -> int:
         followed = _follow(console, running)
         console.print("\nLooking at the releases from the outside ...")
         verdicts = _judge(running, followed, output)
-    _report(console, verdicts)
+        _report(console, verdicts)
+        lake = _show_lake(console, running)
     _write_pictures(verdicts, output, strip)
+    access_picture.write_page(lake, output / "access.html")
+    access_picture.write_svg(lake, output / "access.svg")
     seconds = time.monotonic() - started
-    wrong = sum(bool(verdict.problems) for verdict in verdicts)
+    wrong = sum(bool(verdict.problems) for verdict in verdicts) + len(lake.problems)
     _say_where_to_look(console, output, home)
     if wrong:
-        console.print(
-            f"\n{wrong} of {len(verdicts)} outcomes are not the expected ones.", style="red"
-        )
+        console.print(f"\n{wrong} outcomes are not the expected ones.", style="red")
         return 1
     console.print(f"\nEvery outcome is the expected one. The demo took {seconds:.0f} s.")
     return 0
@@ -200,6 +205,28 @@ def _report(console: Console, verdicts: Sequence[Verdict]) -> None:
             console.print(f"  [green]as expected[/]  {name:<15} {_title(verdict)}", soft_wrap=True)
 
 
+def _show_lake(console: Console, running: stack.Stack) -> Lake:
+    console.print("\nBuilding the advertising lake: 3 tables, 2 tags, 1 override, 2 rules ...")
+    set_up(running)
+    console.print("A column `ipaddress` comes that no rule thought of; its name is guarded ...")
+    near_miss(running)
+    found = ask(running)
+    for answer in found.answers:
+        if answer.problems:
+            for problem in answer.problems:
+                console.print(f"  [red]WRONG[/]  {answer.person}: {problem}", soft_wrap=True)
+            continue
+        outcomes = [one for columns in answer.seen.values() for one in columns.values()]
+        counted = ", ".join(
+            f"{outcomes.count(one)} {one}" for one in ("visible", "masked", "hidden")
+        )
+        title = f"{answer.person} ({PEOPLE[answer.person]})"
+        console.print(f"  [green]as expected[/]  {title:<48} {counted}", soft_wrap=True)
+    asked = "lakeveil why ana ads.impressions.ip_address"
+    console.print(f"\n$ {asked}\n{found.why.rstrip()}", markup=False, soft_wrap=True)
+    return found
+
+
 def _title(verdict: Verdict) -> str:
     match verdict.outcome:
         case "released":
@@ -236,9 +263,11 @@ def _write_pictures(verdicts: Sequence[Verdict], output: Path, strip: Path | Non
 def _say_where_to_look(console: Console, output: Path, home: Path) -> None:
     console.print(f"\nLook at  {_short(output / 'index.html')}  (or before-after.png beside it)")
     console.print(f"         {_short(output / 'released')}/  for the releases themselves")
+    console.print(f"         {_short(output / 'access.html')}  for who sees what of the tables")
     console.print("\nNext:")
     console.print("  make up                            run it yourself, until Ctrl-C")
     console.print("  docs/tutorial.md                   ten minutes, with your own photos")
+    console.print("  docs/tutorial-tables.md            ten minutes, with tables and tags")
     again = f"{_short(Path(stack.program()))} --config {_short(home / 'lakeveil.toml')} up"
     console.print(f"  {again}\n{'':37}go on with the demo's stack", soft_wrap=True)
 

@@ -54,17 +54,39 @@ class Stack:
 
     def s3(self, profile: str) -> Any:
         """A boto3 client with the key of `uploader`, `reader` or another profile of this stack."""
-        keys = configparser.ConfigParser(interpolation=None)
-        keys.read(self.home / "aws")
         return boto3.client(
             "s3",
             endpoint_url=self.s3_endpoint,
             region_name="us-east-1",
-            aws_access_key_id=keys[profile]["aws_access_key_id"],
-            aws_secret_access_key=keys[profile]["aws_secret_access_key"],
+            **self.keys(profile),
             # A proxy of the surroundings is no way to loopback.
             config=botocore.config.Config(s3={"addressing_style": "path"}, proxies={}),
         )
+
+    def keys(self, profile: str) -> dict[str, str]:
+        """The key of a profile, as boto3 takes it."""
+        found = _profiles(self.home)
+        return {
+            name: found[profile][name] for name in ("aws_access_key_id", "aws_secret_access_key")
+        }
+
+    def add_key(self, profile: str, key: Mapping[str, str]) -> None:
+        """Keep a key that `lakeveil identity key create` printed as a profile."""
+        found = _profiles(self.home)
+        found[profile] = {
+            "aws_access_key_id": key["access_key_id"],
+            "aws_secret_access_key": key["secret_access_key"],
+        }
+        with (self.home / "aws").open("w", encoding="utf-8") as file:
+            found.write(file)
+
+    def lakeveil_text(self, *arguments: str) -> str:
+        """What one command prints for people.
+
+        Raises:
+            StackError: it failed; the message is what it said.
+        """
+        return _run("--config", str(self.config), *arguments)
 
     def lakeveil(self, *arguments: str) -> Any:
         """Run one command against this stack and return its JSON document.
@@ -81,8 +103,12 @@ def lakeveil(*arguments: str) -> Any:
     Raises:
         StackError: it failed; the message is what it said.
     """
+    return json.loads(_run(*arguments, "--json"))
+
+
+def _run(*arguments: str) -> str:
     done = subprocess.run(
-        [program(), *arguments, "--json"],
+        [program(), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -91,7 +117,13 @@ def lakeveil(*arguments: str) -> Any:
     if done.returncode:
         said = done.stderr.strip() or "nothing"
         raise StackError(f"`lakeveil {' '.join(arguments)}` failed and said: {said}")
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def _profiles(home: Path) -> configparser.ConfigParser:
+    found = configparser.ConfigParser(interpolation=None, default_section="")
+    found.read(home / "aws")
+    return found
 
 
 def program() -> str:
