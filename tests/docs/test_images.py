@@ -1,0 +1,35 @@
+"""The pictures in the documentation are those that the demo draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from demo.access_picture import write_svg
+from demo.lake import NEAR_MISS, PEOPLE, TABLES, Answer, Lake, expected
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURE = ROOT / "docs" / "images" / "access.svg"
+
+
+def test_the_picture_of_who_sees_what_shows_what_the_demo_expects(tmp_path: Path) -> None:
+    tables = {
+        name: [*columns, *([NEAR_MISS] if name == ("ads", "clicks") else [])]
+        for name, columns in TABLES.items()
+    }
+    answers = [
+        Answer(
+            person=person,
+            seen={
+                name: {column: expected(person, name, column) for column in columns}
+                for name, columns in tables.items()
+            },
+        )
+        for person in PEOPLE
+    ]
+
+    write_svg(Lake(answers=answers, why="", tables=tables), tmp_path / "access.svg")
+
+    drawn = (tmp_path / "access.svg").read_text("utf-8")
+    assert PICTURE.read_text("utf-8") == drawn, (
+        "copy it anew: demo-output/access.svg of `make demo`"
+    )
