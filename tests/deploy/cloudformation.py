@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # no stubs among our dependencies
+import yaml
 
 NO_VALUE = object()
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped, as above
+class _Loader(yaml.SafeLoader):
     """YAML with CloudFormation's short forms: `!Ref x` is {"Ref": "x"}."""
 
 

@@ -97,31 +97,26 @@ def _parsed(text: str, next_id: Callable[[], int], depth: int) -> IcebergType:
     if text == "decimal":
         return DecimalType(10, 0)
     outer, _, rest = text.partition("<")
-    if rest.endswith(">"):
-        parts = list(_split(rest[:-1]))
-        # Identifiers first, as Iceberg numbers a level before what is inside it.
-        ids = [next_id() for _ in parts]
-        match outer, parts:
-            case "array", [element]:
-                return ListType(
-                    ids[0], _parsed(element, next_id, depth + 1), element_required=False
-                )
-            case "map", [key, value]:
-                return MapType(
-                    key_id=ids[0],
-                    key_type=_parsed(key, next_id, depth + 1),
-                    value_id=ids[1],
-                    value_type=_parsed(value, next_id, depth + 1),
-                    value_required=False,
-                )
-            case "struct", [_, *_]:
-                return StructType(
-                    *(
-                        _member(part, number, next_id, depth)
-                        for part, number in zip(parts, ids, strict=True)
-                    )
-                )
-    raise ValueError(f"`{text[:60]}` is no type that Iceberg has")
+    found = _nested(outer, list(_split(rest[:-1])), next_id, depth) if rest.endswith(">") else None
+    if found is None:
+        raise ValueError(f"`{text[:60]}` is no type that Iceberg has")
+    return found
+
+
+def _nested(
+    outer: str, parts: list[str], next_id: Callable[[], int], depth: int
+) -> IcebergType | None:
+    # Identifiers first, as Iceberg numbers a level before what is inside it.
+    ids = [next_id() for _ in parts]
+    if outer == "struct":
+        members = zip(parts, ids, strict=True)
+        return StructType(*(_member(part, number, next_id, depth) for part, number in members))
+    kinds = [_parsed(part, next_id, depth + 1) for part in parts]
+    if outer == "array" and len(kinds) == 1:
+        return ListType(ids[0], kinds[0], element_required=False)
+    if outer == "map" and len(kinds) == 2:  # noqa: PLR2004 - a key and a value
+        return MapType(ids[0], kinds[0], ids[1], kinds[1], value_required=False)
+    return None
 
 
 def _member(text: str, number: int, next_id: Callable[[], int], depth: int) -> NestedField:
