@@ -117,8 +117,7 @@ def obstacle_text(obstacle: Obstacle) -> str:
         ObstacleKind.TAG: f"needs {obstacle.key}={needed}{absent}",
         ObstacleKind.UNDEFINED_KEY: f"names {obstacle.key}, which is no tag any more",
         ObstacleKind.GUARDED: (
-            f"needs {obstacle.key}={needed}; by its name the column must carry its own, "
-            "and has none"
+            f"needs {obstacle.key}={needed}; the column must carry its own, and has none"
         ),
         ObstacleKind.EXPRESSION_GONE: f"names expression {obstacle.name}, which is gone",
         ObstacleKind.FILTER_GONE: f"names filter {obstacle.name}, which is gone",

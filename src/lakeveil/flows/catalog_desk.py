@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from dataclasses import dataclass
+from typing import NoReturn
 
 from lakeveil.core.access.authority import Authority
 from lakeveil.core.access.data_access import may_read_data, without_data
-from lakeveil.core.access.decide import decide
 from lakeveil.core.access.decision import Decision
 from lakeveil.core.access.grants import TableName
-from lakeveil.core.access.index import PolicyIndex
-from lakeveil.core.access.lake import Policy, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.shown_document import View
 from lakeveil.core.audit import AuditOutcome
@@ -43,31 +40,6 @@ class _NoDirectory:
         return frozenset({identifier})
 
 
-class Decide(Protocol):
-    """Decides what somebody may see of a table."""
-
-    def __call__(self, who: Principal, table: Table, policy: Policy, *, now: float) -> Decision:
-        """See `core.access.decide`."""
-        ...
-
-
-class QuickDecisions:
-    """`decide`, with what many decisions under one policy have in common made ready once.
-
-    It keeps the latest policy only, told by identity: a changed one is another object.
-    """
-
-    def __init__(self) -> None:
-        self._latest: PolicyIndex | None = None
-
-    def __call__(self, who: Principal, table: Table, policy: Policy, *, now: float) -> Decision:
-        """See `core.access.decide`."""
-        index = self._latest
-        if index is None or index.policy is not policy:
-            index = self._latest = PolicyIndex(policy)
-        return index.decide(who, table, now=now)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogDesk:
     """The lake's state, Iceberg's entries, and the record of what is done to them."""
@@ -76,7 +48,6 @@ class CatalogDesk:
     iceberg: IcebergCatalog
     audit: AuditLog
     clock: Clock
-    decide: Decide = field(default_factory=QuickDecisions)
 
     @property
     def access(self) -> AccessDesk:
@@ -108,10 +79,10 @@ class SeenTable:
         return not self.decision.permissions.isdisjoint(permissions)
 
 
-def seen(authority: Authority, record: TableRecord, decide: Decide = decide) -> SeenTable | None:
+def seen(authority: Authority, record: TableRecord) -> SeenTable | None:
     """A table as somebody sees it; None where it is not there for them."""
     table = record.table
-    decision = decide(authority.who, table, authority.policy, now=authority.now)
+    decision = authority.decision(table)
     if not decision.exists:
         return None
     owns = bool(table.owner) and table.owner in authority.who.identities
@@ -153,16 +124,14 @@ def known_database(
     return record
 
 
-def known_table(
-    lake: LakeReader, authority: Authority, name: TableName, decide: Decide = decide
-) -> SeenTable:
+def known_table(lake: LakeReader, authority: Authority, name: TableName) -> SeenTable:
     """A table that the caller may know of, as it is in our own row.
 
     Raises:
         NotFound: there is none, or none for the caller.
     """
     record = lake.table(name)
-    found = seen(authority, record, decide) if record else None
+    found = seen(authority, record) if record else None
     if found is None:
         table_not_found(lake, authority, name)
     return found

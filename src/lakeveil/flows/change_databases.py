@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from lakeveil.core.access.decide import decide
 from lakeveil.core.access.lake import Database
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.table_document import Document
@@ -99,7 +98,7 @@ def delete_database(account: str, name: str, *, call: Call, desk: CatalogDesk) -
         _allowed(change, account, name, Permission.DROP)
         authority, dropped = change.authority, []
         for record in list(change.lake.tables(account, name)):
-            held = decide(authority.who, record.table, authority.policy, now=change.now)
+            held = authority.decision(record.table)
             if Permission.DROP not in held.permissions:
                 # In the words for the database: the table may be hidden from the caller.
                 raise insufficient("Drop", f"database {name}")

@@ -13,6 +13,7 @@ from lakeveil.core.access.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Column, Table
 from lakeveil.core.access.permissions import Permission
+from lakeveil.core.access.renames import excluded_too, in_doubt
 from lakeveil.core.access.table_document import (
     METADATA_LOCATION,
     Document,
@@ -37,7 +38,7 @@ from lakeveil.flows.change_catalog import (
     check_no_overlap,
     location_of_database,
 )
-from lakeveil.ports.lake import LakeReader, TableRecord
+from lakeveil.ports.lake import Assignment, LakeReader, Place, TableRecord
 
 STALE = "Update table failed due to concurrent modifications."
 
@@ -139,10 +140,32 @@ def update_table(
             updated_at=change.now,
             updated_by=call.who.arn,
         )
+        _close_what_is_in_doubt(before, after, change)
         change.lake.put_table(after)
         if skip_archive:
             change.lake.remove_table_version(name, before.version)
         change.said["before"] = {"version": before.version, "location": before.location}
+
+
+def _close_what_is_in_doubt(before: TableRecord, after: TableRecord, change: Change) -> None:
+    name, lake = before.table.name, change.lake
+    there, left = ([column.name for column in one.table.columns] for one in (before, after))
+    explicit: dict[str, dict[str, str]] = {}
+    for found in lake.assignments(name.account, name.database, name.table):
+        if found.place.column:
+            explicit.setdefault(found.place.column, {})[found.key] = found.value
+    closed = in_doubt(there, left, explicit)
+    for column, tags in closed.items():
+        for key, value in tags.items():
+            place = Place(name.account, name.database, name.table, column)
+            lake.assign(Assignment(place=place, key=key, value=value, set_at=change.now))
+    longer = excluded_too(lake.policy(), name, there, left)
+    for grant in longer.grants:
+        lake.put_grant(grant)
+    for row_filter in longer.filters:
+        lake.put_filter(row_filter)
+    if closed:
+        change.said["closed"] = sorted(closed)
 
 
 def check_move(lake: LakeReader, authority: Authority, name: TableName, location: str) -> None:

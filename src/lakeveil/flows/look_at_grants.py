@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from lakeveil.core.access.authority import Authority
 from lakeveil.core.access.contribution import contribution
-from lakeveil.core.access.decide import decide, identities_towards
+from lakeveil.core.access.decide import identities_towards
 from lakeveil.core.access.grants import (
     Grant,
     OnColumns,
@@ -209,7 +209,7 @@ def _knows_path(authority: Authority, table: Table) -> bool:
     """
     if authority.views(table.name.account) or table.owner in authority.who.identities:
         return authority.knows_table(table)
-    decision = decide(authority.who, table, authority.policy, now=authority.now)
+    decision = authority.decision(table)
     writes = not decision.permissions.isdisjoint(_WRITES)
     return decision.exists and (decision.full_read or writes)
 

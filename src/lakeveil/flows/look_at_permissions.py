@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lakeveil.core.access.authority import Authority, shows_all
-from lakeveil.core.access.decide import decide, passable
+from lakeveil.core.access.decide import passable
 from lakeveil.core.access.grants import (
     OnCatalog,
     OnColumns,
@@ -107,7 +107,7 @@ def _held(
 def _of_table(
     theirs: Authority, table: Table, resource: OnTable | OnColumns
 ) -> Iterator[tuple[Resource, Permissions, Permissions]]:
-    decision = decide(theirs.who, table, theirs.policy, now=theirs.now)
+    decision = theirs.decision(table)
     if not decision.exists:
         return
     passed = passable(theirs.who, table, theirs.policy, now=theirs.now)

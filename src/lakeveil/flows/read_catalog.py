@@ -101,7 +101,7 @@ def looking_at_table(
     for again in (True, False):
         with desk.lake.looking() as lake:
             authority = looking_at(lake, who, desk)
-            found = known_table(lake, authority, name, desk.decide)
+            found = known_table(lake, authority, name)
             if not _is_behind(lake, found):
                 yield lake, found
                 return
@@ -122,7 +122,7 @@ def read_tables(
         entries = lake.iceberg_entries(account, database)
         for record in lake.tables(account, database):
             name = record.table.name
-            found = seen(authority, record, desk.decide)
+            found = seen(authority, record)
             if found is not None and is_behind(record, entries.get(name)):
                 # One that is away would be waited for once for each table.
                 store_answers = store_answers and catch_up(name, desk)
@@ -152,7 +152,7 @@ def read_versions(name: TableName, *, who: Principal, desk: CatalogDesk) -> list
     """
     with looking_at_table(name, who=who, desk=desk) as (lake, _):
         authority = looking_at(lake, who, desk)
-        versions = (seen(authority, record, desk.decide) for record in lake.table_versions(name))
+        versions = (seen(authority, record) for record in lake.table_versions(name))
         return [found for found in versions if found is not None]
 
 
@@ -215,7 +215,7 @@ def _seen_now(name: TableName, who: Principal, desk: CatalogDesk) -> SeenTable |
         record = lake.table(name)
         if record is None or is_behind(record, lake.iceberg_entry(name)):
             return None
-        return seen(looking_at(lake, who, desk), record, desk.decide)
+        return seen(looking_at(lake, who, desk), record)
 
 
 def _is_behind(lake: LakeReader, table: SeenTable) -> bool:

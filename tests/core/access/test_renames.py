@@ -21,8 +21,8 @@ from lakeveil.core.access.grants import (
 )
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.renames import Renames, carried, carried_tags
-from lakeveil.core.access.tags import Expression, LFTag, TagLayers
+from lakeveil.core.access.renames import Renames, carried, carried_tags, excluded_too, in_doubt
+from lakeveil.core.access.tags import WITHHELD, Expression, LFTag, TagLayers
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import UsageError
 
@@ -179,3 +179,65 @@ def test_no_column_is_seen_after_a_rename_that_was_not_before(
         _sees(replace(policy, grants=tuple(left)), after, TagLayers(table=inherited, columns=moved))
     )
     assert now & set(before.values()) <= was
+
+
+# --- tables whose columns have no numbers -------------------------------------------------------
+
+
+def test_what_is_added_while_a_tagged_column_vanishes_is_in_doubt() -> None:
+    explicit = {"ip": {"class": "private"}, "page": {"owner": "us"}}
+
+    assert in_doubt(["id", "ip", "page"], ["id", "address", "page"], explicit) == {
+        "address": {"class": WITHHELD}
+    }
+
+
+def test_without_a_vanished_tag_nothing_is_in_doubt() -> None:
+    explicit = {"ip": {"class": "private"}}
+
+    assert in_doubt(["id", "ip"], ["id", "ip", "new"], explicit) == {}
+    assert in_doubt(["id", "ip"], ["id"], explicit) == {}
+    assert in_doubt(["id", "page"], ["id", "new"], explicit) == {}
+
+
+def test_tags_that_wait_for_a_name_do_not_open_what_may_be_another_column() -> None:
+    explicit = {"ip": {"class": "private"}, "address": {"class": "open"}}
+
+    assert in_doubt(["id", "ip"], ["id", "address"], explicit) == {"address": {"class": WITHHELD}}
+
+
+def test_an_exclusion_grows_by_what_may_be_the_excluded_column() -> None:
+    both = (grant(1, "ip", excluding=True), grant(2, "ip"))
+    found = DataCellsFilter(table=T, name="f", named=frozenset({"ip"}), excluding=True)
+    policy = Policy(grants=both, filters={(T, "f"): found})
+
+    changes = excluded_too(policy, T, ["id", "ip"], ["id", "address"])
+
+    assert names(list(changes.grants)) == [{"ip", "address"}]
+    assert [one.named for one in changes.filters] == [{"ip", "address"}]
+
+
+COLUMNS = st.lists(st.sampled_from("abcdef"), unique=True, min_size=1)
+EXPLICIT = st.dictionaries(
+    st.sampled_from("abcdef"),
+    st.fixed_dictionaries({"class": st.sampled_from(["private", "open"])}),
+)
+
+
+@given(COLUMNS, COLUMNS, EXPLICIT, st.sampled_from(["open", "private"]))
+def test_a_change_of_columns_never_shows_what_could_be_a_hidden_one(
+    before: list[str], after: list[str], explicit: dict[str, dict[str, str]], inherited: str
+) -> None:
+    """If a column of its own tags vanishes, no added column is shown by the tag's key."""
+    doubted = in_doubt(before, after, explicit)
+    tags = {name: {**explicit.get(name, {}), **doubted.get(name, {})} for name in after}
+    layers = TagLayers(database={"class": inherited}, columns={n: t for n, t in tags.items() if t})
+    table = Table(name=T, columns=tuple(map(Column, after)), tags=layers)
+    by_tag = TagPolicy(A, PolicyKind.TABLE, Expression.of({"class": ["open"]}))
+    rule = Grant(id="g1", account=A, principal=ANA.arn, resource=by_tag, permissions=SELECT)
+    policy = Policy(tags={(A, "class"): PRIVATE}, grants=(rule,))
+
+    shown = {c.name for c in decide(ANA, table, policy, now=0).shown()}
+
+    if any(name in explicit for name in set(before) - set(after)):
+        assert not shown & (set(after) - set(before))

@@ -10,6 +10,7 @@ import pytest
 
 from lakeveil.core.access.grants import OnColumns, OnLocation
 from lakeveil.core.audit import AuditOutcome
+from lakeveil.ports.lake import Assignment, Place
 from tests.doors.glue.asking import AT, ON_ADS, names, on_table, publish, register, table_input
 from tests.doors.glue.conftest import Client
 from tests.doors.lakeformation.asking import code, refusal
@@ -319,6 +320,25 @@ def test_a_rename_is_refused(owner: Any) -> None:
     said = code(owner.update_table, DatabaseName="ads", Name="visits", TableInput=table_input("v"))
 
     assert said == "InvalidInputException"
+
+
+def test_a_hidden_column_under_another_name_stays_hidden(
+    lake: World, owner: Any, client: Client
+) -> None:
+    """Nothing tells whether `address` is a new column, or `ip_address` itself."""
+    table = table_input()
+    columns = table["StorageDescriptor"]["Columns"]
+    columns[[c["Name"] for c in columns].index("ip_address")]["Name"] = "address"
+
+    owner.update_table(DatabaseName="ads", TableInput=table)
+
+    assert names(client(ANA).get_table(**VISITS)["Table"]) == ["id", "page", "region", "year"]
+    assert "address" in names(owner.get_table(**VISITS)["Table"])
+    # Until somebody says what it is.
+    with lake.desk.lake.changing() as change:
+        place = Place(HOME, "ads", "visits", "address")
+        change.assign(Assignment(place=place, key="class", value="non-private"))
+    assert "address" in names(client(ANA).get_table(**VISITS)["Table"])
 
 
 def test_a_dropped_table_leaves_no_grant_behind(lake: World, owner: Any, client: Client) -> None:

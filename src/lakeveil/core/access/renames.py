@@ -9,6 +9,9 @@ is called `address` from then on.
 - A list of excluded columns only grows.
 - Explicit tags follow the column: one that takes over a name does not get the tags left there.
 - A row filter is written anew; one that would look at another column than before is removed.
+
+Hive-style tables have no numbers. There, what is added in the change in which a column of its own
+tags vanishes is in doubt, and stays closed until somebody tags it.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from lakeveil.core.access.row_filter import (
     columns_of,
     parse,
 )
+from lakeveil.core.access.tags import WITHHELD
 from lakeveil.errors import UsageError
 
 
@@ -106,6 +110,46 @@ def carried_tags(
     it later is as closed as this one was.
     """
     return {new: explicit.get(old, {}) for old, new in renames.moved.items()}
+
+
+def in_doubt(
+    before: Iterable[str], after: Iterable[str], explicit: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """What added columns carry where columns of their own tags vanished in the same change.
+
+    Without numbers nobody can tell `address`, which is `ip_address` by another name, from a column
+    that is new. Each added one then carries nothing of the keys that the vanished ones carried,
+    not even what it would inherit, until somebody tags it. Column -> key -> `WITHHELD`.
+    """
+    there, left = frozenset(before), frozenset(after)
+    keys = {key for column in there - left for key in explicit.get(column, {})}
+    closed = dict.fromkeys(sorted(keys), WITHHELD)
+    # Also where tags wait for one of that name: this may be another column.
+    return {column: dict(closed) for column in sorted(left - there)} if closed else {}
+
+
+def excluded_too(
+    policy: Policy, table: TableName, before: Iterable[str], after: Iterable[str]
+) -> Carried:
+    """The lists that exclude a column which vanished, with the added ones on them, too."""
+    there, left = frozenset(before), frozenset(after)
+    vanished, added = there - left, left - there
+    if not vanished or not added:
+        return Carried()
+    grants = [
+        replace(grant, resource=replace(on, named=on.named | added))
+        for grant in policy.grants
+        if isinstance(on := grant.resource, OnColumns)
+        and _name(on) == table
+        and on.excluding
+        and on.named & vanished
+    ]
+    filters = [
+        replace(found, named=found.named | added)
+        for (of, _), found in policy.filters.items()
+        if of == table and found.excluding and found.named & vanished
+    ]
+    return Carried(tuple(grants), tuple(filters))
 
 
 def _name(on: OnColumns) -> TableName:
