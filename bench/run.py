@@ -1,4 +1,4 @@
-"""Run the benchmarks of photos and of decisions, and write docs/benchmarks.md: `make bench`.
+"""Run the benchmarks of photos, decisions and doors, and write docs/benchmarks.md: `make bench`.
 
     python -m bench.run [--data DIR]
 
@@ -31,7 +31,9 @@ def main() -> None:
     throughput = _measure("throughput")
     work = _measure("image_work")
     decisions = _measure("decisions")
-    PAGE.write_text(_page(latency, throughput, work, decisions), "utf-8")
+    doors = _measure("doors")
+    page = _page(latency, throughput, work) + _governed(decisions, doors)
+    PAGE.write_text(page, "utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
     if wanted.data is None:
         print("recall and CPU against deface are left out: give --data DIR")
@@ -54,7 +56,6 @@ def _page(
     latency: dict[str, Any],
     throughput: list[dict[str, Any]],
     work: list[dict[str, Any]],
-    decisions: dict[str, list[dict[str, Any]]],
 ) -> str:
     stages = latency["idle_stages_ms"]
     idle, busy = latency["idle_ms"], latency["busy_ms"]
@@ -96,7 +97,13 @@ photos of 24 MP.
 plainly decoding and encoding the same file with Pillow, in one process in turn.
 
 {_table(work)}
+"""
 
+
+def _governed(decisions: dict[str, list[dict[str, Any]]], doors: dict[str, Any]) -> str:
+    """What tables cost: the decision itself, and the doors that ask for it."""
+    shares = doors["shares"]
+    return f"""
 ## Decisions
 
 `python -m bench.decisions`: who may see what of one table of 1,000 columns, all grants by tags and
@@ -110,6 +117,21 @@ writes out each column with its grants. Medians, in microseconds.
 A whole lake, random and pessimistic: far more signatures than real ones have. CPU time of one core.
 
 {_table(decisions["lake"])}
+
+## Governed doors
+
+`python -m bench.doors`: `lakeveil serve` over a lake on disk (SQLite, audit on) of {doors["lake"]};
+signed requests over connections that are kept, from other processes, signing aside. One connection,
+otherwise idle: milliseconds as the client sees them, and the server's CPU for each; then requests a
+second over four connections. The quietest of three turns; the machine's load was {doors["load"]}.
+
+{_table(doors["operations"])}
+
+Where the server's time goes, sampled: state database with the audit log and SQLAlchemy (`SQL`), the
+decision and what is shown by it, the operation itself, signatures and AWS's forms (`wire`), HTTP
+server with threads and event loop, log and metrics.
+
+{_table(shares)}
 """
 
 
