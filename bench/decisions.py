@@ -25,14 +25,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from lakeveil.core.access.changes import RemoveGrant, SetTag
-from lakeveil.core.access.decide import decide
+from lakeveil.core.access.changing.changes import RemoveGrant, SetTag
+from lakeveil.core.access.deciding.decide import decide
 from lakeveil.core.access.grants import Grant, OnColumns, PolicyKind, TableName, TagPolicy
-from lakeveil.core.access.index import PolicyIndex
+from lakeveil.core.access.indexing.index import PolicyIndex
+from lakeveil.core.access.indexing.lake_access import LakeAccess
+from lakeveil.core.access.indexing.lake_exposure import counted, difference, gains_and_losses
+from lakeveil.core.access.indexing.lake_index import LakeIndex
 from lakeveil.core.access.lake import Column, Policy, Table
-from lakeveil.core.access.lake_access import LakeAccess
-from lakeveil.core.access.lake_exposure import counted, difference, gains_and_losses
-from lakeveil.core.access.lake_index import LakeIndex
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.tags import Expression, LFTag, TagLayers
 from lakeveil.core.identity.principal import Principal

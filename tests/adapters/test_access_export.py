@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lakeveil.adapters.access_export import COLUMNS, read_cells, write_cells
-from lakeveil.core.access.cells import Cell, cells, compared
-from lakeveil.core.access.decision import Outcome
-from lakeveil.core.access.exposure import Exposure
+from lakeveil.core.access.changing.exposure import Exposure
+from lakeveil.core.access.deciding.decision import Outcome
+from lakeveil.core.access.explaining.cells import Cell, cells, compared
 from lakeveil.core.access.grants import TableName
 from lakeveil.errors import UsageError
 from tests.core.access.random_changes import NOW, random_state

@@ -12,7 +12,7 @@ from lakeveil.adapters.clock import ManualClock
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.identity.directory import Directory
 from lakeveil.adapters.people import DirectoryPeople
-from lakeveil.core.access.data_access import DATA_ACCESS
+from lakeveil.core.access.deciding.data_access import DATA_ACCESS
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.directory import Account, Role
 

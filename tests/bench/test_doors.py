@@ -9,7 +9,7 @@ from bench.door_lake import COLUMNS, DATABASE, GRANTS, Callers, lay_down
 
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.lake import open_lake
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.identity.principal import Principal
 
 TABLES = 20

@@ -15,8 +15,8 @@ from lakeveil.adapters.clock import ManualClock
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.identity.directory import Directory
 from lakeveil.adapters.lake import open_lake
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Decision
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Decision
 from lakeveil.core.access.grants import Grant, OnTable, Resource, TableName
 from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
 from lakeveil.core.access.permissions import Permission

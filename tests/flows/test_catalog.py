@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lakeveil.adapters.iceberg import SqlIcebergCatalog
-from lakeveil.core.access.data_access import DATA_ACCESS
+from lakeveil.core.access.deciding.data_access import DATA_ACCESS
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.tags import LFTag
 from lakeveil.core.audit import AuditOutcome

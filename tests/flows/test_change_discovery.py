@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lakeveil.core.access.decide import decide
+from lakeveil.core.access.deciding.decide import decide
 from lakeveil.core.access.grants import PolicyKind, TagPolicy
 from lakeveil.core.access.guards import NameGuard
 from lakeveil.core.access.lake import Column

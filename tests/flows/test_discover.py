@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeveil.core.access.askers import Asker, Operator
+from lakeveil.core.access.explaining.askers import Asker, Operator
 from lakeveil.core.access.grants import DataCellsFilter, OnColumns, OnDatabase, OnFilter, TableName
 from lakeveil.core.access.lake import Database
 from lakeveil.core.access.masks import Mask, MaskKind

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lakeveil.core.access.askers import Asker, Operator
-from lakeveil.core.access.change_space import ChangeKind
-from lakeveil.core.access.decision import Outcome
-from lakeveil.core.access.explain import ObstacleKind, SetBy
+from lakeveil.core.access.changing.change_space import ChangeKind
+from lakeveil.core.access.deciding.decision import Outcome
+from lakeveil.core.access.explaining.askers import Asker, Operator
+from lakeveil.core.access.explaining.explain import ObstacleKind, SetBy
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     Grant,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lakeveil.adapters.access_requests import SqlAccessRequests
-from lakeveil.core.access.access_requests import (
+from lakeveil.core.access.explaining.access_requests import (
     ANSWER_WITHIN_S,
     BREAK_GLASS,
     DAY_S,
@@ -18,7 +18,7 @@ from lakeveil.core.access.access_requests import (
     AccessRequest,
     RequestState,
 )
-from lakeveil.core.access.askers import Asker, Operator
+from lakeveil.core.access.explaining.askers import Asker, Operator
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.identity import arns

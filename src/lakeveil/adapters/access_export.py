@@ -16,8 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lakeveil.core.access.cells import Cell
-from lakeveil.core.access.decision import Outcome
+from lakeveil.core.access.deciding.decision import Outcome
+from lakeveil.core.access.explaining.cells import Cell
 from lakeveil.core.access.grants import TableName
 from lakeveil.errors import UsageError
 

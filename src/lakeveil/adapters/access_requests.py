@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from lakeveil.adapters.database import reading, transaction
 from lakeveil.adapters.tables.requests import access_requests
-from lakeveil.core.access.access_requests import AccessRequest, RequestState
+from lakeveil.core.access.explaining.access_requests import AccessRequest, RequestState
 from lakeveil.core.access.grants import TableName
 from lakeveil.errors import Conflict
 

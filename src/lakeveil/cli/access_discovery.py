@@ -11,7 +11,7 @@ import click
 from lakeveil.cli.access_session import account_of, account_option, opened
 from lakeveil.cli.identity_session import local_user, yes_option
 from lakeveil.cli.session import Session, json_option
-from lakeveil.core.access.change_text import place_of
+from lakeveil.core.access.changing.change_text import place_of
 from lakeveil.core.access.grants import OnDatabase, OnTable
 from lakeveil.core.access.guards import NameGuard
 from lakeveil.core.identity.principal import Principal

@@ -11,15 +11,15 @@ import click
 from lakeveil.cli.access_session import account_of, account_option, opened, principal_of
 from lakeveil.cli.session import Session, json_option
 from lakeveil.cli.why_text import exposure_text, gain_document
-from lakeveil.core.access.cells import Cell, cells, compared, protected
-from lakeveil.core.access.change_text import change_of, expression_of
-from lakeveil.core.access.exposure import Exposure, Gain
+from lakeveil.core.access.changing.change_text import change_of, expression_of
+from lakeveil.core.access.changing.exposure import Exposure, Gain
+from lakeveil.core.access.explaining.cells import Cell, cells, compared, protected
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.tags import Expression
 from lakeveil.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from lakeveil.core.access.changes import LakeState
+    from lakeveil.core.access.changing.changes import LakeState
 
 COLUMNS = ["principal", "table", "column", "outcome", "rows", "masks", "grants"]
 TagsOf = Mapping[tuple[TableName, str], Mapping[str, str]]
@@ -142,7 +142,7 @@ def _between(session: Session, before: Path, after: Path | None) -> tuple[Exposu
 def _by_changes(
     session: Session, texts: Iterable[str], account: str
 ) -> tuple[Exposure, list[TagsOf]]:
-    from lakeveil.core.access.changes import apply_all
+    from lakeveil.core.access.changing.changes import apply_all
     from lakeveil.flows.lake_state import exposing
 
     with opened(session) as desk:

@@ -18,14 +18,14 @@ from lakeveil.cli.access_session import (
 from lakeveil.cli.identity_session import when, yes_option
 from lakeveil.cli.session import Session, json_option
 from lakeveil.cli.why_text import exposure_text, gain_document
-from lakeveil.core.access.access_requests import (
+from lakeveil.core.access.changing.change_text import end_of_day
+from lakeveil.core.access.changing.change_words import spoken
+from lakeveil.core.access.explaining.access_requests import (
     DEFAULT_DAYS,
     MAX_DAYS,
     AccessRequest,
     RequestState,
 )
-from lakeveil.core.access.change_text import end_of_day
-from lakeveil.core.access.change_words import spoken
 
 COLUMNS = ["id", "state", "requester", "columns", "asked_at", "until", "reason"]
 

@@ -10,8 +10,8 @@ import click
 
 from lakeveil.cli.identity_session import local_user
 from lakeveil.cli.session import F, Session
-from lakeveil.core.access.askers import Asker, Operator
-from lakeveil.core.access.change_text import place_of
+from lakeveil.core.access.changing.change_text import place_of
+from lakeveil.core.access.explaining.askers import Asker, Operator
 from lakeveil.core.access.grants import OnColumns, OnDatabase, TableName
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.principal import Principal

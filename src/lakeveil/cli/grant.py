@@ -7,12 +7,12 @@ import click
 from lakeveil.cli.access_session import account_of, account_option, as_option, opened, principal_of
 from lakeveil.cli.identity_session import local_user, when
 from lakeveil.cli.session import Session, json_option
-from lakeveil.core.access.change_text import end_of_day, expression_of, place_of
+from lakeveil.core.access.changing.change_text import end_of_day, expression_of, place_of
+from lakeveil.core.access.governing.resource_document import resource_document
 from lakeveil.core.access.grants import Grant, OnDatabase, PolicyKind, Resource, TagPolicy
 from lakeveil.core.access.lake import Policy
 from lakeveil.core.access.masks import Mask, MaskKind
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.resource_document import resource_document
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import UsageError
 

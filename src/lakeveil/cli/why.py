@@ -14,8 +14,8 @@ from lakeveil.cli.access_session import (
     table_and_columns,
 )
 from lakeveil.cli.session import Session, json_option
-from lakeveil.core.access.change_space import ChangeKind
-from lakeveil.core.access.change_text import place_of
+from lakeveil.core.access.changing.change_space import ChangeKind
+from lakeveil.core.access.changing.change_text import place_of
 from lakeveil.core.access.grants import OnDatabase
 from lakeveil.flows.explain_access import WhyDatabase
 
@@ -95,7 +95,7 @@ def command(
 
 
 def _emit_database(session: Session, answer: WhyDatabase) -> None:
-    from lakeveil.core.access.change_words import spoken
+    from lakeveil.core.access.changing.change_words import spoken
 
     rows = [
         {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lakeveil.core.access.change_calls import commands
-from lakeveil.core.access.change_words import day, resource_in_words, spoken, words
-from lakeveil.core.access.changes import LakeState
-from lakeveil.core.access.decision import OWNER, Outcome
-from lakeveil.core.access.explain import (
+from lakeveil.core.access.changing.change_calls import commands
+from lakeveil.core.access.changing.change_words import day, resource_in_words, spoken, words
+from lakeveil.core.access.changing.changes import LakeState
+from lakeveil.core.access.changing.exposure import Gain
+from lakeveil.core.access.deciding.decision import OWNER, Outcome
+from lakeveil.core.access.explaining.explain import (
     Contributing,
     EffectiveTag,
     Explanation,
@@ -17,8 +18,7 @@ from lakeveil.core.access.explain import (
     Obstacle,
     ObstacleKind,
 )
-from lakeveil.core.access.exposure import Gain
-from lakeveil.core.access.fixes import Fix
+from lakeveil.core.access.explaining.fixes import Fix
 from lakeveil.flows.explain_access import Why
 
 _FIXES = 5

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from lakeveil.core.access.governing.resource_document import resource_document
+from lakeveil.core.access.governing.tag_rights import ABROAD
 from lakeveil.core.access.grants import (
     OnCatalog,
     OnColumns,
@@ -26,8 +28,6 @@ from lakeveil.core.access.grants import (
 )
 from lakeveil.core.access.masks import Mask
 from lakeveil.core.access.permissions import NOTHING, Permission, Permissions
-from lakeveil.core.access.resource_document import resource_document
-from lakeveil.core.access.tag_rights import ABROAD
 from lakeveil.core.audit import Json
 from lakeveil.core.identity.arns import Kind, is_valid_principal, parse
 from lakeveil.errors import UsageError

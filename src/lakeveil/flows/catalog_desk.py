@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
-from lakeveil.core.access.authority import Authority
-from lakeveil.core.access.data_access import may_read_data, without_data
-from lakeveil.core.access.decision import Decision
+from lakeveil.core.access.deciding.data_access import may_read_data, without_data
+from lakeveil.core.access.deciding.decision import Decision
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.shown_document import View
+from lakeveil.core.access.tables.shown_document import View
 from lakeveil.core.audit import AuditOutcome
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import NotFound, Refused

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.audit import AuditEvent, AuditOutcome, Json
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import LakeveilError, NotFound, Refused, UsageError

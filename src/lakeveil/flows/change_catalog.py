@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import re
 
-from lakeveil.core.access.authority import Authority
-from lakeveil.core.access.data_access import decide_data
+from lakeveil.core.access.deciding.data_access import decide_data
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.locations import is_under
-from lakeveil.core.access.table_document import Document, checked_location
+from lakeveil.core.access.tables.table_document import Document, checked_location
 from lakeveil.errors import UsageError
 from lakeveil.flows.change_access import insufficient
 from lakeveil.ports.lake import DatabaseRecord, LakeReader

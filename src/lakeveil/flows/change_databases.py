@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from lakeveil.core.access.lake import Database
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.table_document import Document
+from lakeveil.core.access.tables.table_document import Document
 from lakeveil.errors import Conflict, UsageError
 from lakeveil.flows.catalog_desk import CatalogDesk, known_database
 from lakeveil.flows.change_access import Call, Change, changing, insufficient

@@ -11,12 +11,12 @@ import secrets
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import DataCellsFilter, TableName
 from lakeveil.core.access.lake import Table
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.row_filter import parse
-from lakeveil.core.access.row_filter_rows import check
+from lakeveil.core.access.tables.row_filter import parse
+from lakeveil.core.access.tables.row_filter_rows import check
 from lakeveil.core.audit import Json
 from lakeveil.errors import Conflict, NotFound, UsageError
 from lakeveil.flows.change_access import (

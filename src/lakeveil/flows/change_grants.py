@@ -1,7 +1,7 @@
 """Granting and revoking.
 
 Whoever grants must hold what it grants with the grant option, be the owner, or administer the
-account whose resource it is; see `lakeveil.core.access.granting`. Two grants of the same principal
+account whose resource it is; see `core.access.governing.granting`. Two grants of the same principal
 on the same resource are one. Beyond what Lake Formation has, a grant may go through a mask, and may
 expire.
 """
@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lakeveil.core.access.granting import WRITES, is_column_limited, passable_on
+from lakeveil.core.access.governing.granting import WRITES, is_column_limited, passable_on
+from lakeveil.core.access.governing.holdings import Plan, granted, revoked
+from lakeveil.core.access.governing.resource_document import resource_document
 from lakeveil.core.access.grants import (
     Grant,
     OnColumns,
@@ -23,10 +25,8 @@ from lakeveil.core.access.grants import (
     TagPolicy,
     valid_permissions,
 )
-from lakeveil.core.access.holdings import Plan, granted, revoked
 from lakeveil.core.access.masks import Mask
 from lakeveil.core.access.permissions import Permission, Permissions, expanded
-from lakeveil.core.access.resource_document import resource_document
 from lakeveil.core.audit import Json
 from lakeveil.errors import Refused, UsageError
 from lakeveil.flows.asked_grants import Asked, canonical, checked, invalid, not_there

@@ -17,7 +17,7 @@ from typing import Any
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.locations import is_under
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.table_document import Document, tidied_descriptor
+from lakeveil.core.access.tables.table_document import Document, tidied_descriptor
 from lakeveil.errors import Conflict, LakeveilError, NotFound, UsageError
 from lakeveil.flows.catalog_desk import CatalogDesk, SeenTable, known_table, said_table
 from lakeveil.flows.change_access import Call, Change, changing, insufficient

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Column, Table
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.renames import excluded_too, in_doubt
-from lakeveil.core.access.table_document import (
+from lakeveil.core.access.tables.renames import excluded_too, in_doubt
+from lakeveil.core.access.tables.table_document import (
     METADATA_LOCATION,
     Document,
     columns_in,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from lakeveil.core.access.governing.tag_rights import allows_all
 from lakeveil.core.access.grants import Grant, OnExpression, OnTag
 from lakeveil.core.access.permissions import ON_EXPRESSION, Permission
-from lakeveil.core.access.tag_rights import allows_all
 from lakeveil.core.access.tags import ANY, Expression, LFTag, SavedExpression, fold
 from lakeveil.errors import Conflict, NotFound, UsageError
 from lakeveil.flows.change_access import AccessDesk, Call, Change, changing, insufficient

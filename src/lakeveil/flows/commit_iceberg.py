@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.locations import is_under, normalised
-from lakeveil.core.access.table_document import (
+from lakeveil.core.access.tables.table_document import (
     METADATA_LOCATION,
     PREVIOUS_METADATA_LOCATION,
     Document,

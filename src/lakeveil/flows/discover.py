@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lakeveil.core.access.askers import Asker, Operator
-from lakeveil.core.access.authority import Authority
-from lakeveil.core.access.data_access import decide_data
-from lakeveil.core.access.decision import Decision, Outcome
+from lakeveil.core.access.deciding.data_access import decide_data
+from lakeveil.core.access.deciding.decision import Decision, Outcome
+from lakeveil.core.access.explaining.askers import Asker, Operator
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.guards import shown
 from lakeveil.core.access.lake import Policy, Table
-from lakeveil.core.access.shown_document import shown_document
+from lakeveil.core.access.tables.shown_document import shown_document
 from lakeveil.core.access.tags import Tags
 from lakeveil.core.identity.principal import Principal
 from lakeveil.flows.catalog_desk import seen

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lakeveil.core.access.askers import Asker, Operator, views
-from lakeveil.core.access.authority import Authority
-from lakeveil.core.access.change_space import EVERY_KIND, ChangeKind
-from lakeveil.core.access.changes import LakeState
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Decision, Outcome
-from lakeveil.core.access.explain import Explanation, History, SetBy, explain
-from lakeveil.core.access.fixes import Fix, smallest_changes
+from lakeveil.core.access.changing.change_space import EVERY_KIND, ChangeKind
+from lakeveil.core.access.changing.changes import LakeState
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Decision, Outcome
+from lakeveil.core.access.explaining.askers import Asker, Operator, views
+from lakeveil.core.access.explaining.explain import Explanation, History, SetBy, explain
+from lakeveil.core.access.explaining.fixes import Fix, smallest_changes
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Policy, Table
 from lakeveil.core.access.permissions import Permissions

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeveil.core.access.askers import Asker, administers
-from lakeveil.core.access.changes import find_grant
+from lakeveil.core.access.changing.changes import find_grant
+from lakeveil.core.access.explaining.askers import Asker, administers
 from lakeveil.core.access.grants import Grant
 from lakeveil.core.access.lake import Policy
 from lakeveil.core.audit import AuditEvent, AuditOutcome

@@ -1,7 +1,7 @@
 """Our row of an Iceberg table: made of its metadata file, never of what a client says of it.
 
 Columns come from the schema of the current metadata, with the numbers that Iceberg gave them. So a
-column that was renamed is known again, and all that names it goes along (`core.access.renames`).
+column that was renamed is known again, and all that names it goes along (`tables.renames`).
 Whoever writes data through PyIceberg's own catalog moves the entry alone; our row follows when the
 table is next looked at. Until it has, or where it cannot, the table is not there.
 """
@@ -16,8 +16,8 @@ import structlog
 
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.locations import is_under
-from lakeveil.core.access.renames import Renames, carried, carried_tags
-from lakeveil.core.access.table_document import (
+from lakeveil.core.access.tables.renames import Renames, carried, carried_tags
+from lakeveil.core.access.tables.table_document import (
     ICEBERG,
     METADATA_LOCATION,
     PREVIOUS_METADATA_LOCATION,

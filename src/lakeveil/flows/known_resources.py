@@ -6,8 +6,8 @@ that names a thing looks it up here first, before it says whether the caller may
 
 from __future__ import annotations
 
-from lakeveil.core.access.authority import Authority
-from lakeveil.core.access.granting import Facts
+from lakeveil.core.access.governing.authority import Authority
+from lakeveil.core.access.governing.granting import Facts
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     OnCatalog,
@@ -25,7 +25,7 @@ from lakeveil.core.access.grants import (
 from lakeveil.core.access.lake import Database, Table
 from lakeveil.core.access.locations import is_under
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.row_filter import columns_of, parse
+from lakeveil.core.access.tables.row_filter import columns_of, parse
 from lakeveil.core.access.tags import ANY, Expression, LFTag, SavedExpression
 from lakeveil.errors import NotFound, UsageError
 from lakeveil.ports.lake import LakeReader

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lakeveil.core.access.changes import LakeState
-from lakeveil.core.access.exposure import Expose
+from lakeveil.core.access.changing.changes import LakeState
+from lakeveil.core.access.changing.exposure import Expose
+from lakeveil.core.access.indexing.lake_access import LakeAccess
+from lakeveil.core.access.indexing.lake_exposure import gains_and_losses
+from lakeveil.core.access.indexing.lake_index import LakeIndex
 from lakeveil.core.access.lake import Policy, Table
-from lakeveil.core.access.lake_access import LakeAccess
-from lakeveil.core.access.lake_exposure import gains_and_losses
-from lakeveil.core.access.lake_index import LakeIndex
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.principal import Principal
 from lakeveil.ports.access_requests import People

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lakeveil.core.access.authority import Authority
-from lakeveil.core.access.contribution import contribution
-from lakeveil.core.access.decide import identities_towards
+from lakeveil.core.access.deciding.contribution import contribution
+from lakeveil.core.access.deciding.decide import identities_towards
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import (
     Grant,
     OnColumns,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lakeveil.core.access.askers import Asker, views
+from lakeveil.core.access.explaining.askers import Asker, views
 from lakeveil.core.access.guards import NameGuard
 from lakeveil.errors import Refused
 from lakeveil.flows.change_discovery import withheld_by

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lakeveil.core.access.authority import Authority, shows_all
-from lakeveil.core.access.decide import passable
+from lakeveil.core.access.deciding.decide import passable
+from lakeveil.core.access.governing.authority import Authority, shows_all
+from lakeveil.core.access.governing.tag_rights import covers
 from lakeveil.core.access.grants import (
     OnCatalog,
     OnColumns,
@@ -22,7 +23,6 @@ from lakeveil.core.access.grants import (
 )
 from lakeveil.core.access.lake import Table
 from lakeveil.core.access.permissions import NOTHING, Permission, Permissions
-from lakeveil.core.access.tag_rights import covers
 from lakeveil.core.identity.arns import account_of
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import Refused

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
+from lakeveil.core.access.governing.tag_rights import TagRights
 from lakeveil.core.access.guards import shown as carried
 from lakeveil.core.access.lake import Database, Table
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.tag_rights import TagRights
 from lakeveil.core.access.tags import Expression, LFTag, SavedExpression, Tags, matches
 from lakeveil.flows.known_resources import check_expression
 from lakeveil.ports.lake import LakeReader

@@ -1,8 +1,8 @@
 """Looking at the catalog: databases, tables, versions and partitions, as one caller sees them.
 
 Everything goes through the decision. A table without DESCRIBE is not there; neither is a hidden
-column, whatever carries its name (`core.access.shown_document`). Administrators and owners know
-every column by name, as they tag them.
+column, whatever carries its name (`tables.shown_document`). Administrators and owners know every
+column by name, as they tag them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Column
-from lakeveil.core.access.partitions import sees_partition, selection
 from lakeveil.core.access.permissions import Permission
+from lakeveil.core.access.tables.partitions import sees_partition, selection
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import NotFound
 from lakeveil.flows.catalog_desk import (

@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from lakeveil.core.access.decision import ColumnDecision, Decision
+from lakeveil.core.access.deciding.decision import ColumnDecision, Decision
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.rows import NONE, Rows
-from lakeveil.core.access.shown_document import View
+from lakeveil.core.access.tables.shown_document import View
 from lakeveil.core.audit import AuditEvent, AuditOutcome
 from lakeveil.errors import NotFound, Refused
 from lakeveil.flows.catalog_desk import (

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lakeveil.core.access.access_requests import (
+from lakeveil.core.access.changing.changes import AddGrant
+from lakeveil.core.access.changing.exposure import Exposure
+from lakeveil.core.access.explaining.access_requests import (
     BREAK_GLASS,
     AccessRequest,
     Approvers,
@@ -23,9 +25,7 @@ from lakeveil.core.access.access_requests import (
     requester_of,
     withdrawn,
 )
-from lakeveil.core.access.askers import Asker, administers, views
-from lakeveil.core.access.changes import AddGrant
-from lakeveil.core.access.exposure import Exposure
+from lakeveil.core.access.explaining.askers import Asker, administers, views
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Policy
 from lakeveil.core.audit import Json

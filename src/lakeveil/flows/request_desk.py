@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from lakeveil.core.access.access_requests import (
+from lakeveil.core.access.explaining.access_requests import (
     AccessRequest,
     Approvers,
     RequestState,
@@ -20,8 +20,8 @@ from lakeveil.core.access.access_requests import (
     grant_of,
     mark,
 )
-from lakeveil.core.access.askers import Asker
-from lakeveil.core.access.explain import explain
+from lakeveil.core.access.explaining.askers import Asker
+from lakeveil.core.access.explaining.explain import explain
 from lakeveil.core.access.lake import Policy
 from lakeveil.core.audit import AuditEvent, AuditOutcome, Json
 from lakeveil.core.identity.principal import Principal

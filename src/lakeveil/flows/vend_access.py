@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NoReturn
 
-from lakeveil.core.access.data_access import decide_data
+from lakeveil.core.access.deciding.data_access import decide_data
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.audit import AuditOutcome
 from lakeveil.errors import NotFound, Refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from lakeveil.core.access.access_requests import AccessRequest, RequestState
+from lakeveil.core.access.explaining.access_requests import AccessRequest, RequestState
 from lakeveil.core.identity.principal import Principal
 
 

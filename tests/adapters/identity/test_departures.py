@@ -12,8 +12,8 @@ import structlog.testing
 from lakeveil.adapters.access_requests import SqlAccessRequests
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.lake import SqlLake, open_lake
-from lakeveil.core.access.access_requests import AccessRequest, RequestState
-from lakeveil.core.access.decide import decide
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.explaining.access_requests import AccessRequest, RequestState
 from lakeveil.core.access.grants import Grant, OnCatalog, OnTable, TableName
 from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
 from lakeveil.core.access.permissions import Permission

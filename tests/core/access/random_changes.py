@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from lakeveil.core.access.changes import LakeState
+from lakeveil.core.access.changing.changes import LakeState
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     Grant,

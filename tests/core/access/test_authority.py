@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeveil.core.access.authority import Authority
-from lakeveil.core.access.granting import Facts, is_column_limited, passable_on
+from lakeveil.core.access.governing.authority import Authority
+from lakeveil.core.access.governing.granting import Facts, is_column_limited, passable_on
+from lakeveil.core.access.governing.tag_rights import TagRights, covers, shared, tag_rights
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     Grant,
@@ -30,7 +31,6 @@ from lakeveil.core.access.grants import (
 from lakeveil.core.access.lake import Column, Database, LakeSettings, Policy, Table
 from lakeveil.core.access.masks import Mask, MaskKind
 from lakeveil.core.access.permissions import NOTHING, ON_TABLE, Permission
-from lakeveil.core.access.tag_rights import TagRights, covers, shared, tag_rights
 from lakeveil.core.access.tags import ANY, Expression, LFTag, SavedExpression
 from lakeveil.core.identity.principal import Principal
 

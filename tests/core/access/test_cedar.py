@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from lakeveil.core.access.database import database_permissions
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Decision, Outcome
+from lakeveil.core.access.deciding.database import database_permissions
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Decision, Outcome
 from lakeveil.core.access.grants import OnColumns, TagPolicy
 from lakeveil.core.access.lake import Policy, Table
 from lakeveil.core.access.permissions import Permission

@@ -9,12 +9,11 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from lakeveil.core.access.cells import Cell, cells, compared, protected
-from lakeveil.core.access.change_calls import ApiCall, calls, commands
-from lakeveil.core.access.change_space import change_space
-from lakeveil.core.access.change_text import change_of, expression_of
-from lakeveil.core.access.change_words import spoken, words
-from lakeveil.core.access.changes import (
+from lakeveil.core.access.changing.change_calls import ApiCall, calls, commands
+from lakeveil.core.access.changing.change_space import change_space
+from lakeveil.core.access.changing.change_text import change_of, expression_of
+from lakeveil.core.access.changing.change_words import spoken, words
+from lakeveil.core.access.changing.changes import (
     AddGrant,
     Change,
     ExtendGrant,
@@ -29,8 +28,9 @@ from lakeveil.core.access.changes import (
     WidenGrant,
     apply,
 )
-from lakeveil.core.access.decision import Outcome
-from lakeveil.core.access.exposure import Gain, difference, exposed_by
+from lakeveil.core.access.changing.exposure import Gain, difference, exposed_by
+from lakeveil.core.access.deciding.decision import Outcome
+from lakeveil.core.access.explaining.cells import Cell, cells, compared, protected
 from lakeveil.core.access.grants import (
     Grant,
     OnColumns,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lakeveil.core.access.database import catalog_permissions, database_permissions
-from lakeveil.core.access.decide import decide, passable
-from lakeveil.core.access.decision import ColumnDecision
+from lakeveil.core.access.deciding.database import catalog_permissions, database_permissions
+from lakeveil.core.access.deciding.decide import decide, passable
+from lakeveil.core.access.deciding.decision import ColumnDecision
 from lakeveil.core.access.permissions import Permissions
 from lakeveil.core.access.rows import Rows
 from tests.core.access.stories import (

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from lakeveil.core.access.data_access import DATA_ACCESS, decide_data, may_read_data
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Outcome
+from lakeveil.core.access.deciding.data_access import DATA_ACCESS, decide_data, may_read_data
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Outcome
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.identity.principal import Principal
 from lakeveil.core.identity.rights import (

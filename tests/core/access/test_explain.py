@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import OWNER, Outcome
-from lakeveil.core.access.explain import (
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import OWNER, Outcome
+from lakeveil.core.access.explaining.explain import (
     Explanation,
     ObstacleKind,
     SetBy,

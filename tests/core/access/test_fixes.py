@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lakeveil.core.access.change_space import (
+from lakeveil.core.access.changing.change_space import (
     EVERY_KIND,
     EXTENSION_S,
     ChangeKind,
@@ -15,7 +15,7 @@ from lakeveil.core.access.change_space import (
     kind_of,
     order_of,
 )
-from lakeveil.core.access.changes import (
+from lakeveil.core.access.changing.changes import (
     AddGrant,
     Change,
     ExtendGrant,
@@ -27,10 +27,10 @@ from lakeveil.core.access.changes import (
     WidenGrant,
     apply_all,
 )
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import ColumnDecision, Outcome
-from lakeveil.core.access.exposure import shows_all_of
-from lakeveil.core.access.fixes import Fix, pairs, smallest_changes
+from lakeveil.core.access.changing.exposure import shows_all_of
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import ColumnDecision, Outcome
+from lakeveil.core.access.explaining.fixes import Fix, pairs, smallest_changes
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     Grant,

@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from lakeveil.core.access.changes import LakeState, RemoveTag, SetTag
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Outcome
-from lakeveil.core.access.explain import ObstacleKind, explain
-from lakeveil.core.access.fixes import smallest_changes
+from lakeveil.core.access.changing.changes import LakeState, RemoveTag, SetTag
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Outcome
+from lakeveil.core.access.explaining.explain import ObstacleKind, explain
+from lakeveil.core.access.explaining.fixes import smallest_changes
 from lakeveil.core.access.grants import Grant, OnColumns, PolicyKind, TableName, TagPolicy
 from lakeveil.core.access.guards import NameGuard, guarded, resembles
-from lakeveil.core.access.index import PolicyIndex
+from lakeveil.core.access.indexing.index import PolicyIndex
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.tags import ANY, WITHHELD, Expression, LFTag, TagLayers

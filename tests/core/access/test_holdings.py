@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakeveil.core.access.governing.holdings import Plan, granted, revoked
 from lakeveil.core.access.grants import Grant, OnColumns, OnTable, OnTag, Resource
-from lakeveil.core.access.holdings import Plan, granted, revoked
 from lakeveil.core.access.masks import Mask, MaskKind
 from lakeveil.core.access.permissions import ON_TABLE, ON_TAG, Permission, Permissions
 

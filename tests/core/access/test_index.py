@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Decision, Outcome
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Decision, Outcome
 from lakeveil.core.access.grants import Grant, PolicyKind, TableName, TagPolicy
-from lakeveil.core.access.index import PolicyIndex, index_of
+from lakeveil.core.access.indexing.index import PolicyIndex, index_of
+from lakeveil.core.access.indexing.table_index import TableIndex, positions
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.table_index import TableIndex, positions
 from lakeveil.core.access.tags import Expression, LFTag, TagLayers, matches
 from lakeveil.core.identity.principal import Principal
 from tests.core.access.test_index_lakes import HOME, NOW, Lake, random_lake

@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from lakeveil.core.access.changes import (
+from lakeveil.core.access.changing.changes import (
     AddGrant,
     Change,
     ExtendGrant,
@@ -24,15 +24,15 @@ from lakeveil.core.access.changes import (
     WidenExpression,
     WidenGrant,
 )
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Outcome
-from lakeveil.core.access.exposure import difference as decide_all_twice
-from lakeveil.core.access.exposure import exposed_by
+from lakeveil.core.access.changing.exposure import difference as decide_all_twice
+from lakeveil.core.access.changing.exposure import exposed_by
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Outcome
 from lakeveil.core.access.grants import OnColumns, OnDatabase, OnTable, TableName
+from lakeveil.core.access.indexing.lake_access import LakeAccess
+from lakeveil.core.access.indexing.lake_exposure import counted, difference, gains_and_losses
+from lakeveil.core.access.indexing.lake_index import LakeIndex
 from lakeveil.core.access.lake import Column, Policy, Table
-from lakeveil.core.access.lake_access import LakeAccess
-from lakeveil.core.access.lake_exposure import counted, difference, gains_and_losses
-from lakeveil.core.access.lake_index import LakeIndex
 from lakeveil.core.access.tags import TagLayers
 from lakeveil.errors import LakeveilError, NotFound
 from tests.core.access.test_index_lakes import (
@@ -140,7 +140,7 @@ def test_tables_come_out_as_they_went_in() -> None:
 
 
 def test_what_dropped_tables_took_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lakeveil.core.access.lake_index._SPARE", 8)
+    monkeypatch.setattr("lakeveil.core.access.indexing.lake_index._SPARE", 8)
     lake = random_lake(3, tables=12)
     access, tables = access_to(lake), by_name(lake)
     for round_ in range(10):

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from lakeveil.core.access.decide import decide
-from lakeveil.core.access.decision import Decision, Outcome
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.deciding.decision import Decision, Outcome
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     Grant,

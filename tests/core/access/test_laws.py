@@ -9,10 +9,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeveil.core.access.contribution import Contribution
-from lakeveil.core.access.database import catalog_permissions, database_permissions
-from lakeveil.core.access.decide import decide, passable
-from lakeveil.core.access.decision import (
+from lakeveil.core.access.deciding.contribution import Contribution
+from lakeveil.core.access.deciding.database import catalog_permissions, database_permissions
+from lakeveil.core.access.deciding.decide import decide, passable
+from lakeveil.core.access.deciding.decision import (
     ADMINISTRATOR,
     OWNER,
     READ_ONLY_ADMINISTRATOR,

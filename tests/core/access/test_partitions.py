@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeveil.core.access.decision import ColumnDecision, Decision
+from lakeveil.core.access.deciding.decision import ColumnDecision, Decision
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Column
 from lakeveil.core.access.masks import Mask, MaskKind
-from lakeveil.core.access.partitions import NULL, sees_partition, selection
 from lakeveil.core.access.rows import ALL, Rows
+from lakeveil.core.access.tables.partitions import NULL, sees_partition, selection
 from lakeveil.errors import UsageError
 
 KEYS = (

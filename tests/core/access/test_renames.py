@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeveil.core.access.decide import decide
+from lakeveil.core.access.deciding.decide import decide
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     Grant,
@@ -21,7 +21,13 @@ from lakeveil.core.access.grants import (
 )
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.renames import Renames, carried, carried_tags, excluded_too, in_doubt
+from lakeveil.core.access.tables.renames import (
+    Renames,
+    carried,
+    carried_tags,
+    excluded_too,
+    in_doubt,
+)
 from lakeveil.core.access.tags import WITHHELD, Expression, LFTag, TagLayers
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import UsageError

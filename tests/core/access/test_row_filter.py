@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeveil.core.access.row_filter import (
+from lakeveil.core.access.tables.row_filter import (
     MAX_CANONICAL,
     MAX_CHARACTERS,
     And,
@@ -30,7 +30,7 @@ from lakeveil.core.access.row_filter import (
     columns_of,
     parse,
 )
-from lakeveil.core.access.row_filter_rows import check, evaluate
+from lakeveil.core.access.tables.row_filter_rows import check, evaluate
 from lakeveil.errors import UsageError
 
 TYPES = {"t": "string", "v": "varchar(20)", "n": "int", "x": "decimal(10,2)", "b": "boolean"}

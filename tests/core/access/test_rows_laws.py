@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeveil.core.access.row_filter import canonical, parse
-from lakeveil.core.access.row_filter_rows import evaluate
 from lakeveil.core.access.rows import ALL, NONE, Rows
+from lakeveil.core.access.tables.row_filter import canonical, parse
+from lakeveil.core.access.tables.row_filter_rows import evaluate
 
 ATOMS = ["a = 1", "b = 1", "c = 1", "d = 1"]
 ROWS = st.recursive(

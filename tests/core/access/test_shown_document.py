@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lakeveil.core.access.shown_document import View, shown_document, shown_partition
-from lakeveil.core.access.table_document import columns_in, location_in, tidied
+from lakeveil.core.access.tables.shown_document import View, shown_document, shown_partition
+from lakeveil.core.access.tables.table_document import columns_in, location_in, tidied
 from lakeveil.errors import UsageError
 
 SECRET = "ip_address"

@@ -29,7 +29,7 @@ from lakeveil.adapters.tables.lake import (
     lf_tags,
 )
 from lakeveil.adapters.tables.requests import access_requests
-from lakeveil.core.access.access_requests import RequestState
+from lakeveil.core.access.explaining.access_requests import RequestState
 from lakeveil.core.access.lake import LakeSettings
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.departure import Departure, Leaver, Tie

@@ -13,7 +13,7 @@ from typing import Any
 
 from lakeveil.aws.glue.shapes import Shape, account_of, table_shape
 from lakeveil.aws.paging import page
-from lakeveil.core.access.table_document import texts_in
+from lakeveil.core.access.tables.table_document import texts_in
 from lakeveil.errors import UsageError
 from lakeveil.flows.catalog_desk import CatalogDesk, looking_at
 from lakeveil.flows.change_access import Call

@@ -13,8 +13,8 @@ from typing import Any
 
 from lakeveil.aws.protocol import AwsError
 from lakeveil.core.access.grants import TableName
-from lakeveil.core.access.shown_document import shown_document, shown_partition
-from lakeveil.core.access.table_document import completed
+from lakeveil.core.access.tables.shown_document import shown_document, shown_partition
+from lakeveil.core.access.tables.table_document import completed
 from lakeveil.errors import Conflict, LakeveilError, NotFound, Refused, UsageError
 from lakeveil.flows.catalog_desk import SeenTable
 from lakeveil.flows.change_partitions import NewPartition

@@ -17,7 +17,7 @@ from lakeveil.aws.glue.shapes import (
 )
 from lakeveil.aws.paging import page
 from lakeveil.core.access.grants import TableName
-from lakeveil.core.access.table_document import METADATA_LOCATION, is_iceberg, parameter
+from lakeveil.core.access.tables.table_document import METADATA_LOCATION, is_iceberg, parameter
 from lakeveil.core.identity.wildcards import matches
 from lakeveil.errors import Conflict, NotFound, Refused, UsageError
 from lakeveil.flows.catalog_desk import CatalogDesk

@@ -15,8 +15,8 @@ from lakeveil.aws.glue.shapes import (
     table_shape,
 )
 from lakeveil.aws.paging import page
-from lakeveil.core.access.partitions import selection
 from lakeveil.core.access.permissions import Permission
+from lakeveil.core.access.tables.partitions import selection
 from lakeveil.flows.catalog_desk import CatalogDesk
 from lakeveil.flows.change_access import Call
 from lakeveil.flows.read_catalog import SeenPartition, partition_keys

@@ -7,7 +7,7 @@ from typing import Any
 
 from lakeveil.aws.lakeformation.shapes import Shape, account_of, table_of
 from lakeveil.aws.paging import page
-from lakeveil.core.access.authority import Authority
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import DataCellsFilter, TableName
 from lakeveil.errors import UsageError
 from lakeveil.flows.change_access import AccessDesk, Call, looking

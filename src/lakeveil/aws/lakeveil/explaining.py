@@ -15,11 +15,11 @@ from lakeveil.aws.lakeveil.shapes import (
     table_of,
     table_shape,
 )
-from lakeveil.core.access.change_calls import commands
-from lakeveil.core.access.change_space import EVERY_KIND, ChangeKind
-from lakeveil.core.access.change_words import resource_in_words, words
-from lakeveil.core.access.changes import LakeState
-from lakeveil.core.access.explain import (
+from lakeveil.core.access.changing.change_calls import commands
+from lakeveil.core.access.changing.change_space import EVERY_KIND, ChangeKind
+from lakeveil.core.access.changing.change_words import resource_in_words, words
+from lakeveil.core.access.changing.changes import LakeState
+from lakeveil.core.access.explaining.explain import (
     Contributing,
     EffectiveTag,
     Explanation,
@@ -27,7 +27,7 @@ from lakeveil.core.access.explain import (
     Obstacle,
     ObstacleKind,
 )
-from lakeveil.core.access.fixes import Fix
+from lakeveil.core.access.explaining.fixes import Fix
 from lakeveil.errors import UsageError
 from lakeveil.flows.change_access import Call
 from lakeveil.flows.explain_access import Why, WhyDatabase, why, why_database

@@ -13,7 +13,7 @@ from lakeveil.aws.lakeveil.shapes import (
     table_shape,
 )
 from lakeveil.aws.paging import page
-from lakeveil.core.access.access_requests import DEFAULT_DAYS, AccessRequest
+from lakeveil.core.access.explaining.access_requests import DEFAULT_DAYS, AccessRequest
 from lakeveil.flows import request_access as flow
 from lakeveil.flows.change_access import Call
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lakeveil.aws.protocol import AwsError
-from lakeveil.core.access.exposure import Gain
+from lakeveil.core.access.changing.exposure import Gain
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.masks import Mask, MaskKind
 from lakeveil.errors import Conflict, LakeveilError, NotFound, Refused, Unavailable, UsageError

@@ -1,0 +1,1 @@
+"""Changes of access as values: applied, put into words, and what each would expose."""

@@ -1,0 +1,1 @@
+"""The decision: what each grant adds, their union, and what it says."""

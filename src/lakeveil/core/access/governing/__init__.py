@@ -1,0 +1,1 @@
+"""Who may grant, tag and alter what, and what a grant leaves of others."""
