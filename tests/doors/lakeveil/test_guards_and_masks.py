@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lakeveil.core.access.decision import Outcome
+from lakeveil.core.access.deciding.decision import Outcome
 from tests.doors.lakeformation.asking import code, refusal
 from tests.doors.lakeveil.conftest import Client
 from tests.flows.lakes import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lakeveil.adapters.access_requests import SqlAccessRequests
-from lakeveil.core.access.access_requests import ANSWER_WITHIN_S, DAY_S
+from lakeveil.core.access.explaining.access_requests import ANSWER_WITHIN_S, DAY_S
 from lakeveil.core.access.grants import OnColumns
 from lakeveil.core.identity.rights import Effect, Rights, Statement
 from lakeveil.flows.request_access import MAX_PENDING

@@ -20,15 +20,15 @@ from lakeveil.aws.lakeveil.resources import arn_of
 from lakeveil.aws.lakeveil.service import CHANGES, READS
 from lakeveil.aws.protocol import AwsError, load_model, own_model
 from lakeveil.aws.sigv4 import Caller
-from lakeveil.core.access.access_requests import (
+from lakeveil.core.access.changing.change_space import ChangeKind
+from lakeveil.core.access.deciding.decision import Outcome
+from lakeveil.core.access.explaining.access_requests import (
     MAX_DAYS,
     MAX_EMERGENCY_S,
     MAX_REASON,
     RequestState,
 )
-from lakeveil.core.access.change_space import ChangeKind
-from lakeveil.core.access.decision import Outcome
-from lakeveil.core.access.explain import ObstacleKind
+from lakeveil.core.access.explaining.explain import ObstacleKind
 from lakeveil.core.access.masks import MaskKind
 from lakeveil.core.identity.principal import Principal
 from lakeveil.core.identity.rights import Effect, Rights, Statement
