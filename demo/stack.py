@@ -143,14 +143,12 @@ def running(home: Path, *, settings: str = "", log: Path | None = None) -> Itera
         StackError: `home` holds something that is not a demo's, or the stack does not start.
     """
     _empty(home)
-    ports = free_ports()
-    config = home / "lakeveil.toml"
-    lines = [f"{name} = {port}" for name, port in ports.items()]
-    config.write_text(
-        "\n".join([f"home = {json.dumps(str(home))}", "", "[ports]", *lines, "", settings]), "utf-8"
-    )
-    log = log or home / "up.log"
-    with log.open("wb") as said:
+    config, log = home / "lakeveil.toml", log or home / "up.log"
+    with ExitStack() as held, log.open("wb") as said:
+        ports = free_ports(held)
+        lines = [f"{name} = {port}" for name, port in ports.items()]
+        text = "\n".join([f"home = {json.dumps(str(home))}", "", "[ports]", *lines, "", settings])
+        config.write_text(text, "utf-8")
         child = subprocess.Popen(
             [program(), "--config", str(config), "up", "--json"],
             stdout=subprocess.PIPE,
@@ -166,27 +164,34 @@ def running(home: Path, *, settings: str = "", log: Path | None = None) -> Itera
             _stop(child)
 
 
-def free_ports() -> dict[str, int]:
-    """A free loopback port for each that the stack listens on."""
-    with ExitStack() as held:
+def free_ports(held: ExitStack) -> dict[str, int]:
+    """A free loopback port for each that the stack listens on.
 
-        def is_free(port: int) -> bool:
-            probe = held.enter_context(socket.socket())
-            try:
+    Until `held` is closed each is kept with a UDP socket: whoever else looks for ports in this way
+    at the same time finds others.
+    """
+
+    def is_free(port: int) -> bool:
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                return False
-            return True
+        except OSError:
+            mark.close()
+            return False
+        held.enter_context(mark)
+        return True
 
-        spread = os.getpid() * 37 % 8_000
-        # Below the ports that outgoing connections take, its gRPC port included.
-        admin = next(
-            port
-            for port in range(12_000 + spread, 22_000)
-            if is_free(port) and is_free(port + ADMIN_GRPC_OFFSET)
-        )
-        others = (port for port in range(20_000 + spread, 32_000) if is_free(port))
-        ports = {name: next(others) for name in PORT_NAMES if name != "admin"}
+    spread = os.getpid() * 37 % 8_000
+    # Below the ports that outgoing connections take, its gRPC port included.
+    admin = next(
+        port
+        for port in range(12_000 + spread, 22_000)
+        if is_free(port) and is_free(port + ADMIN_GRPC_OFFSET)
+    )
+    others = (port for port in range(20_000 + spread, 32_000) if is_free(port))
+    ports = {name: next(others) for name in PORT_NAMES if name != "admin"}
     return ports | {"admin": admin, "admin_grpc": admin + ADMIN_GRPC_OFFSET}
 
 
