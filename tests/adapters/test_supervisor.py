@@ -24,6 +24,8 @@ def note(what):
     with history.open("a") as file:
         file.write(f"{name} {what}\\n")
 def stop(*_):
+    # It is told twice: to stop, and again while its end is waited for.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     note("stopped")
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
