@@ -11,6 +11,7 @@ import pytest
 from demo import stack
 from demo.checks import Seen
 from demo.expected import EXPECTED, Expected
+from demo.lake import PEOPLE
 from demo.progress import Progress
 from demo.run import verdict
 from PIL import Image
@@ -64,7 +65,10 @@ def test_the_demo_runs_without_a_terminal_and_every_outcome_is_the_expected_one(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\x1b" not in done.stdout
-    assert done.stdout.count("as expected") == len(EXPECTED)
+    assert done.stdout.count("as expected") == len(EXPECTED) + len(PEOPLE)
+    assert "ana may not see ads.impressions.ip_address" in done.stdout
+    assert "ana may not see" in (output / "access.html").read_text("utf-8")
+    assert (output / "access.svg").exists()
     for photo in EXPECTED:
         assert (output / "released" / photo.name).exists() is (photo.outcome != "quarantined")
     with Image.open(output / "before-after.png") as sheet:
