@@ -1,7 +1,8 @@
 """Where AWS is the store, a session is AWS's own, cut down to the rights by a session policy.
 
 Asked of moto's STS. It does not evaluate session policies: that AWS does is AWS's promise; that
-the policy says the right thing is tests/core/test_store_rights.py's.
+the policy says the right thing is tests/core/test_store_rights.py's, and asked of moto's IAM in
+tests/stack/test_sessions_at_aws.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 from moto.server import ThreadedMotoServer
 
-from lakeveil.adapters.store_keys_aws import AwsStoreKeys
+from lakeveil.adapters.store_keys_aws import LATER_S, SHORTEST_S, AwsStoreKeys
 from lakeveil.core.store_rights import StoreAction, StoreRight, policy_document
 from lakeveil.errors import Unavailable, UsageError
 from lakeveil.ports.store_keys import StoreCredential, StoreKeys
@@ -67,6 +68,14 @@ def test_no_session_outlasts_what_is_allowed_or_asked_for(keys: AwsStoreKeys) ->
         session = keys.mint_session("alice", RIGHTS, expires_at=now + asked_s)
         # AWS says when in whole seconds.
         assert now + given_s - 2 < (session.expires_at or 0) <= now + given_s + 1
+
+
+def test_who_asked_for_the_shortest_session_a_moment_ago_gets_it(keys: AwsStoreKeys) -> None:
+    now = time.time()
+    session = keys.mint_session("alice", RIGHTS, expires_at=now + SHORTEST_S - 1)
+    assert now + SHORTEST_S - 2 < (session.expires_at or 0) <= now + SHORTEST_S + LATER_S
+    with pytest.raises(UsageError):
+        keys.mint_session("alice", RIGHTS, expires_at=now + SHORTEST_S - 2 * LATER_S)
 
 
 def test_without_rights_a_session_is_denied_everything(keys: AwsStoreKeys, moto_url: str) -> None:

@@ -219,6 +219,17 @@ def test_rights_that_change_while_a_session_is_let_in_are_the_new_ones(unit: Uni
     assert unit.reads(opened.key, "bu-a/new/x")
 
 
+def test_a_session_that_cannot_be_taken_back_is_none_if_rights_change_meanwhile(
+    unit: Unit,
+) -> None:
+    store = Meanwhile(adapter(unit.weed))
+    store.lingers_s = 3600.0
+    store.before = lambda _key: unit.narrow()
+    with pytest.raises(Unavailable):
+        unit.become(minting(unit.identity, store))
+    assert list(unit.identity.store.sessions.of(ACCOUNT, role="bu-a")) == []
+
+
 def test_rights_that_never_come_to_rest_open_nothing(unit: Unit) -> None:
     folders = iter(range(100))
 

@@ -8,6 +8,9 @@ so they are taken for ours as they are. Two things AWS does not offer, and both 
 - one session cannot be taken back (`lingers_s`): so none lasts beyond `longest_s`, an hour at
   most, and a session that was withdrawn, or whose rights changed, ends then.
 
+AWS counts from when it answers, in whole seconds: a session may end there up to `LATER_S` after
+the time asked for. Our own doors keep to the time.
+
 Source: AWS STS API reference, AssumeRole (policy of 2,048 characters, 900 to 43,200 seconds).
 """
 
@@ -23,10 +26,11 @@ import botocore.config
 import botocore.exceptions
 
 from lakeveil.core.store_rights import StoreRight, policy_document
-from lakeveil.errors import Refused, Unavailable, UsageError
+from lakeveil.errors import Unavailable, UsageError
 from lakeveil.ports.store_keys import SESSION_PREFIX, StoreCredential
 
 SHORTEST_S, LONGEST_S = 900, 3600
+LATER_S = 5
 MAX_POLICY_CHARACTERS = 2048
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _REFUSALS = {"AccessDenied", "ExpiredTokenException", "InvalidClientTokenId", "RegionDisabled"}
@@ -85,7 +89,11 @@ class AwsStoreKeys:
                 fix="shorten it, or leave other characters out",
                 code="session_name_invalid",
             )
-        seconds = int(min(expires_at - self._now(), self._longest_s))
+        left_s = expires_at - self._now()
+        seconds = int(min(left_s, self._longest_s))
+        # Who asks for the shortest session has a little less left by now.
+        if left_s >= SHORTEST_S - LATER_S:
+            seconds = max(seconds, SHORTEST_S)
         if seconds < SHORTEST_S:
             raise UsageError(
                 f"a session of {max(seconds, 0)} seconds is too short",
@@ -132,11 +140,13 @@ class AwsStoreKeys:
             if code == "PackedPolicyTooLarge":
                 raise _too_many_rights("it is too large once packed") from error
             if code in _REFUSALS:
-                raise Refused(
+                # Not `Refused`: it is this installation that may not, and not who asks it.
+                raise Unavailable(
                     f"AWS does not let us assume `{self._role_arn}`",
                     why=f"it answered {code}",
                     fix="let this installation's own AWS identity assume the role, and check "
                     "both names",
+                    code="store_role_refused",
                 ) from error
             raise _unavailable(code) from error
         except botocore.exceptions.BotoCoreError as error:

@@ -7,6 +7,8 @@ alone; so does whoever's rights the store cannot be told of. That is in the log.
 in. What changes meanwhile is looked for afterwards, since whoever revokes a session withdraws
 its key at once, and our `allow` may come later than that.
 
+A store that cannot take a session back (`lingers_s`) is not told anew: its session is none then.
+
 **The end** is part of the token, and all that the store looks at. A session ends with the
 long-lived key that it stands on, so no token outlives that key.
 """
@@ -48,7 +50,8 @@ class UserKeys(Protocol):
 class StoreMint:
     """The `KeyMint` over a store of objects; `doors` makes keys for our own doors. Thread-safe.
 
-    `closed_buckets` open to no key of ours, whatever a policy says.
+    `closed_buckets` open to no key of ours, whatever a policy says. `one_case` says that the store
+    does not tell capital letters from small ones when it checks a session.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class StoreMint:
         sessions: Sessions,
         user_keys: UserKeys,
         closed_buckets: Collection[str] = (),
+        one_case: bool = True,
     ) -> None:
         self._store_keys = store_keys
         self._doors = doors
@@ -67,6 +71,7 @@ class StoreMint:
         self._sessions = sessions
         self._user_keys = user_keys
         self._closed_buckets = frozenset(closed_buckets)
+        self._one_case = one_case
 
     def mint(self, session: Session, who: Principal) -> IssuedKey:
         """A key with its token; it opens nothing before it is on record and let in.
@@ -123,6 +128,8 @@ class StoreMint:
                 raise
             if found == rights:
                 return
+            if self._store_keys.lingers_s:
+                break
             rights = found
         self._store_keys.withdraw(key.access_key_id)
         raise Unavailable(
@@ -132,7 +139,9 @@ class StoreMint:
         )
 
     def _rights(self, who: Principal) -> tuple[StoreRight, ...]:
-        return rights_at_store(who.rights, temporary=True, closed_buckets=self._closed_buckets)
+        return rights_at_store(
+            who.rights, temporary=self._one_case, closed_buckets=self._closed_buckets
+        )
 
     def _tell_of_capitals(self, who: Principal, rights: Collection[StoreRight]) -> None:
         every = rights_at_store(who.rights, temporary=False, closed_buckets=self._closed_buckets)

@@ -49,6 +49,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "credentials", lambda: _credentials(settings)
     yield "database", lambda: _database(settings)
     yield "store", lambda: _store(settings)
+    yield "store keys", lambda: _store_keys(settings)
     yield "queue", lambda: _queue(settings)
 
 
@@ -133,6 +134,12 @@ def _store(settings: Settings) -> str:
     for bucket in buckets:
         next(store.list(bucket), None)
     return f"{settings.s3_endpoint or 'Amazon S3'} shows {', '.join(buckets)}"
+
+
+def _store_keys(settings: Settings) -> str:
+    from lakeveil.wiring.store_keys import try_store_keys
+
+    return try_store_keys(settings)
 
 
 def _queue(settings: Settings) -> str:

@@ -42,7 +42,8 @@ def load_settings(
     """Read `file` (default: LAKEVEIL_CONFIG or ./lakeveil.toml, if there) and the environment.
 
     Raises:
-        UsageError: an unknown name, a value of the wrong type, or a file that is no TOML.
+        UsageError: an unknown name, a value of the wrong type, values that do not fit together, or
+            a file that is no TOML.
     """
     environ = environ or {}
     origins = Origins()
@@ -65,6 +66,7 @@ def load_settings(
             origins[name] = f"env {variable}"
     settings = _convert(tree, "the environment")
     settings.photo_collections()
+    settings.store_keys()
     return settings, origins
 
 

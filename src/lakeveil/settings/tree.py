@@ -12,7 +12,13 @@ import msgspec
 from lakeveil.core.photos import Collection, RedactionPolicy, check_collections
 from lakeveil.errors import UsageError
 
+SHORTEST_STORE_SESSION_S, LONGEST_STORE_SESSION_S = 900, 3600
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# Policies name what they open as `arn:aws:s3:::`, so a role of another partition opens nothing.
+_ROLE_ARN = re.compile(r"arn:aws:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
+_AWS_HOST = re.compile(r"https?://[^/?#@]*\.amazonaws\.com(?::\d+)?(?:/.*)?", re.IGNORECASE)
+# A secret comes back from there.
+_STS_URL = re.compile(r"https://\S+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/\S*)?")
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +50,14 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     region: str = "us-east-1"
     timeout_s: float = 20.0
     """For one request, connection included."""
+    keys: Literal["", "seaweedfs", "aws", "none"] = ""
+    """Who lets issued keys into the store; empty: `seaweedfs` for the embedded one, else `none`."""
+    role_arn: str = ""
+    """`keys = "aws"`: the role that sessions are made of; it may use the lake's buckets alone."""
+    sts_endpoint: str = ""
+    """`keys = "aws"`: URL of the STS that makes them; empty: AWS's own in `region`."""
+    session_longest_s: int = LONGEST_STORE_SESSION_S
+    """`keys = "aws"`: 900 to 3600. One that was revoked opens the store that long at worst."""
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,6 +242,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         check_collections(every)
         return every
 
+    def store_keys(self) -> Literal["seaweedfs", "aws", "none"]:
+        """Who lets issued keys into the store, checked against what is said of the store.
+
+        Raises:
+            UsageError: what is set does not fit together, or is no role, URL or duration.
+        """
+        kind = self.store.keys or ("seaweedfs" if self.embedded_store else "none")
+        if self.embedded_store != (kind == "seaweedfs"):
+            raise UsageError(
+                f"`store.keys` is `{kind}`, and the store is "
+                + ("the embedded one" if self.embedded_store else f"`{self.store.endpoint}`"),
+                why="the embedded store takes issued keys by itself, and no other does",
+                fix="leave `store.keys` out, or correct `store.endpoint`",
+            )
+        if kind == "aws":
+            _check_aws_keys(self.store)
+        else:
+            _refuse_aws_keys(self.store, kind)
+        return kind
+
     def lake_buckets(self) -> tuple[str, str]:
         """The buckets of tables and of results, checked to be apart from those of photos.
 
@@ -254,6 +288,44 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     fix="correct it",
                 )
         return bucket, results
+
+
+def _check_aws_keys(store: Store) -> None:
+    if not _ROLE_ARN.fullmatch(store.role_arn):
+        raise UsageError(
+            f"`store.role_arn` is `{store.role_arn}`",
+            why='`store.keys = "aws"` makes sessions of a role, and this is no ARN of one',
+            fix="write it as `arn:aws:iam::123456789012:role/NAME`",
+        )
+    if not SHORTEST_STORE_SESSION_S <= store.session_longest_s <= LONGEST_STORE_SESSION_S:
+        raise UsageError(
+            f"`store.session_longest_s` is {store.session_longest_s}",
+            why=f"AWS makes no session below {SHORTEST_STORE_SESSION_S} seconds, and beyond "
+            f"{LONGEST_STORE_SESSION_S} a revoked one would stay open for too long",
+            fix=f"choose {SHORTEST_STORE_SESSION_S} to {LONGEST_STORE_SESSION_S}",
+        )
+    if store.sts_endpoint and not _STS_URL.fullmatch(store.sts_endpoint):
+        raise UsageError(
+            f"`store.sts_endpoint` is `{store.sts_endpoint}`",
+            why="secrets come back from there, so it must be an https URL, or one of this machine",
+            fix="correct it, or leave it out for AWS's own",
+        )
+    if not (store.sts_endpoint or store.endpoint == "aws" or _AWS_HOST.fullmatch(store.endpoint)):
+        raise UsageError(
+            f"sessions of AWS's STS do not open `{store.endpoint}`",
+            why="it is not Amazon S3",
+            fix='set `store.sts_endpoint` to that store\'s STS, or `store.endpoint` to "aws"',
+        )
+
+
+def _refuse_aws_keys(store: Store, kind: str) -> None:
+    for name in ("role_arn", "sts_endpoint", "session_longest_s"):
+        if getattr(store, name) != getattr(Store(), name):
+            raise UsageError(
+                f"`store.{name}` is set, and `store.keys` is `{kind}`",
+                why="it is for sessions of AWS's STS, which nobody would make",
+                fix='set `store.keys` to "aws", or leave it out',
+            )
 
 
 def _collection(settings: CollectionSettings) -> Collection:

@@ -6,7 +6,8 @@ through when it starts, when the store has started anew, after any trouble, and 
 so a revocation counts though we died in its midst. While that lasts, some 50 ms for each key, a
 change waits.
 
-Where the store is another one, keys are for our own doors alone.
+Where AWS makes the sessions (`store.keys`), they open the store from the start and end by
+themselves: there is nothing to follow. Elsewhere keys are for our own doors alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from lakeveil.adapters.identity import IdentityStore, open_identity_store
 from lakeveil.adapters.identity.key_ids import DoorKeys
 from lakeveil.adapters.seaweedfs import StorePorts, started_at
 from lakeveil.adapters.store_keys import SeaweedStoreKeys
+from lakeveil.adapters.store_keys_aws import SHORTEST_S, AwsStoreKeys
 from lakeveil.adapters.store_mint import StoreMint
 from lakeveil.errors import LakeveilError, UsageError
 from lakeveil.flows.sync_store_keys import (
@@ -65,20 +67,43 @@ def store_ports(settings: Settings) -> StorePorts:
 
 
 def key_mint(settings: Settings, store: IdentityStore, *, environ: Mapping[str, str]) -> KeyMint:
-    """Who makes temporary keys: they open the embedded store, too.
+    """Who makes temporary keys: they open the store, too, as far as `store.keys` says so.
 
     Raises:
         SetupError: the embedded store never started here, so there are no credentials.
     """
-    if not settings.embedded_store:
+    kind = settings.store_keys()
+    if kind == "none":
         return DoorKeys()
     return StoreMint(
-        _store_keys(settings, environ),
+        _aws_sessions(settings) if kind == "aws" else _store_keys(settings, environ),
         doors=DoorKeys(),
         callers=store.callers,
         sessions=store.sessions,
         user_keys=store.keys,
         closed_buckets=_originals(settings),
+        one_case=kind == "seaweedfs",
+    )
+
+
+def try_store_keys(settings: Settings) -> str:
+    """Whether issued keys can be let into the store, in a sentence; AWS is asked for a session.
+
+    It denies everything, and is thrown away.
+
+    Raises:
+        Unavailable: AWS made none.
+    """
+    kind = settings.store_keys()
+    if kind == "none":
+        return "issued keys open our own doors alone"
+    if kind == "seaweedfs":
+        return "issued keys and sessions open the embedded store"
+    sessions = _aws_sessions(settings)
+    sessions.mint_session("lakeveil-doctor", [], expires_at=time.time() + SHORTEST_S)
+    return (
+        f"sessions are made of {settings.store.role_arn}, for {sessions.lingers_s:.0f} s at most; "
+        "long-lived keys open our own doors alone"
     )
 
 
@@ -101,8 +126,9 @@ def run_store_keys(
     if not settings.embedded_store:
         raise UsageError(
             "there are no keys to keep in step",
-            why=f"the store is `{settings.store.endpoint}`, which takes keys of its own only",
-            fix="give its keys to those who read there",
+            why=f"the store is `{settings.store.endpoint}`, which takes no keys of ours, or makes "
+            "and ends sessions by itself",
+            fix="do not run it",
         )
     clock = SystemClock()
     engine = open_database(settings.database_url)
@@ -216,6 +242,16 @@ def _store_keys(settings: Settings, environ: Mapping[str, str]) -> SeaweedStoreK
         credentials=load_credentials(settings.home_path),
         environ=environ,
         now=time.time,
+    )
+
+
+def _aws_sessions(settings: Settings) -> AwsStoreKeys:
+    return AwsStoreKeys(
+        settings.store.role_arn,
+        region=settings.store.region,
+        now=time.time,
+        longest_s=settings.store.session_longest_s,
+        endpoint=settings.store.sts_endpoint or None,
     )
 
 

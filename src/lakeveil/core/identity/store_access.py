@@ -7,7 +7,7 @@ folders, and never widened to one:
   of session policies too. Whole buckets, `*`, and patterns within a name give nothing.
 - **A candidate counts** for a kind of action if one statement allows the whole of it, and one of
   each limit does as well. A Deny that could match anything inside takes it away, whichever way
-  its letters are written: the store does not tell `A` from `a` in a session.
+  its letters are written: the embedded store does not tell `A` from `a` in a session.
 - **A kind of action** is given if everything that it opens at the store is allowed: for *write*
   that is deleting and uploading in parts, too (`ACTIONS`).
 - **Listing** is asked of the folder. IAM asks it of the bucket and narrows it by a Condition, which
@@ -68,8 +68,8 @@ def rights_at_store(
 ) -> tuple[StoreRight, ...]:
     """What a key of somebody with these rights is let in for.
 
-    A session's folders must be in small letters, since the store compares them without case.
-    `closed_buckets` open to no key of ours, whatever a policy says.
+    `temporary` is for sessions at the embedded store, which compares their folders without case:
+    those must be in small letters. `closed_buckets` open to no key of ours, whatever a policy says.
     """
     return tuple(
         right
