@@ -13,6 +13,7 @@ So such properties are refused on the way in.
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import uuid
 import zlib
@@ -25,22 +26,40 @@ from pyiceberg.io import load_file_io
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.serializers import ToOutputFile
-from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil, new_table_metadata
+from pyiceberg.table.metadata import (
+    TableMetadata,
+    TableMetadataUtil,
+    TableMetadataV2,
+    new_table_metadata,
+)
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import NestedField
 
+from lakeveil.adapters.iceberg_documents import (
+    FIRST_PARTITION_FIELD,
+    VERSION,
+    order_of,
+    schema_of,
+    spec_of,
+    understood,
+)
+from lakeveil.adapters.iceberg_evolution import evolved
 from lakeveil.adapters.iceberg_types import to_hive, to_iceberg
 from lakeveil.adapters.object_store import StoreKey
 from lakeveil.core.access.lake import Column
 from lakeveil.core.access.locations import is_under, normalised
 from lakeveil.errors import Unavailable, UsageError
-from lakeveil.ports.iceberg import IcebergField, IcebergMetadata
+from lakeveil.ports.iceberg import (
+    IcebergDefinition,
+    IcebergDocument,
+    IcebergField,
+    IcebergMetadata,
+)
 
 MAX_METADATA_BYTES = 64 * 2**20
 """Of a metadata file, unpacked."""
 
-_FIRST_PARTITION_FIELD = 1000
 _GZIP = 16 + zlib.MAX_WBITS
 _SCHEMES = ("s3://", "s3a://", "s3n://")
 _PACKED = (".gz.metadata.json", ".metadata.json.gz")
@@ -48,6 +67,16 @@ _LEADS_ELSEWHERE = (
     "adls.", "client.", "fs.", "gcs.", "hdfs.", "hf.", "oss.", "py-io-impl", "s3.",
     "write.object-storage.path", "write.folder-storage.path", "write.py-location-provider.",
 )  # fmt: skip
+_NUMBERED = re.compile(r"v?(\d{1,9})[-.]")
+_RESERVED = frozenset(
+    {
+        "current-schema", "current-snapshot-id", "current-snapshot-summary",
+        "current-snapshot-timestamp-ms", "default-partition-spec", "default-sort-order",
+        "snapshot-count", "uuid",
+    }
+)  # fmt: skip
+"""Names that Iceberg keeps for itself (`TableProperties.RESERVED_PROPERTIES` in its library)."""
+
 _PATHS = ("write.data.path", "write.metadata.path")
 
 
@@ -93,13 +122,66 @@ class SqlIcebergCatalog:
             location=location,
             properties={**given, "format-version": str(format_version)},
         )
-        file = f"{location}/metadata/00000-{uuid.uuid4()}.metadata.json"
-        with _store_answers():
-            ToOutputFile.table_metadata(metadata, load_file_io(self._io, file).new_output(file))
-        return _described(metadata, file)
+        return self._written(metadata, number=0)
+
+    def define(self, definition: IcebergDefinition) -> IcebergMetadata:
+        """See `IcebergCatalog`."""
+        schema = schema_of(definition.schema)
+        spec = spec_of(
+            definition.partition_spec,
+            schema,
+            number=(definition.partition_spec or {}).get("spec-id", 0),
+        )
+        order = order_of(
+            definition.write_order,
+            schema,
+            number=(definition.write_order or {}).get("order-id", 1),
+        )
+        properties = _without_version(definition.properties)
+        with understood("the table cannot be made like that"):
+            # Not PyIceberg's function for new tables: it numbers everything anew.
+            metadata = TableMetadataV2.model_validate(
+                {
+                    "location": definition.location,
+                    "table-uuid": uuid.uuid4(),
+                    "schemas": [schema],
+                    "current-schema-id": schema.schema_id,
+                    "last-column-id": schema.highest_field_id,
+                    "partition-specs": [spec],
+                    "default-spec-id": spec.spec_id,
+                    "last-partition-id": spec.last_assigned_field_id,
+                    "sort-orders": [order],
+                    "default-sort-order-id": order.order_id,
+                    "properties": properties,
+                }
+            )
+        return self._written(metadata, number=0)
+
+    def evolve(self, metadata_location: str, updates: Sequence[IcebergDocument]) -> IcebergMetadata:
+        """See `IcebergCatalog`."""
+        base = self._metadata(metadata_location)
+        known = [
+            {**one, "updates": _without_version(one["updates"])} if "updates" in one else one
+            for one in updates
+        ]
+        after = evolved(base, known, metadata_location=metadata_location)
+        return self._written(after, number=_number_of(metadata_location) + 1)
 
     def read(self, metadata_location: str) -> IcebergMetadata:
         """See `IcebergCatalog`."""
+        return _described(self._metadata(metadata_location), metadata_location)
+
+    def _written(self, metadata: TableMetadata, *, number: int) -> IcebergMetadata:
+        """Write a new file, unless anybody who reads it would be refused or led elsewhere."""
+        _check_properties(metadata.properties, metadata.location)
+        location = metadata.location.rstrip("/")
+        file = f"{location}/metadata/{number:05d}-{uuid.uuid4()}.metadata.json"
+        found = _described(metadata, file)
+        with _store_answers():
+            ToOutputFile.table_metadata(metadata, load_file_io(self._io, file).new_output(file))
+        return found
+
+    def _metadata(self, metadata_location: str) -> TableMetadata:
         if not metadata_location.startswith(_SCHEMES) or not normalised(metadata_location):
             raise _no_metadata(metadata_location, "it is no object's address")
         try:
@@ -117,7 +199,7 @@ class SqlIcebergCatalog:
             # PyIceberg raises its own and pydantic's errors for a damaged file, zlib another.
             raise _no_metadata(metadata_location, "it does not hold Iceberg metadata") from error
         _check_properties(metadata.properties, metadata.location)
-        return _described(metadata, metadata_location)
+        return metadata
 
     def sql_catalog(self, account: str) -> SqlCatalog:
         """PyIceberg's own view of an account's entries, for whoever writes data into tables.
@@ -199,7 +281,7 @@ def _spec(schema: Schema, partition_by: Sequence[str]) -> PartitionSpec:
         *(
             PartitionField(
                 source_id=known[name],
-                field_id=_FIRST_PARTITION_FIELD + number,
+                field_id=FIRST_PARTITION_FIELD + number,
                 transform=IdentityTransform(),
                 name=name,
             )
@@ -218,6 +300,30 @@ def _check_properties(properties: Mapping[str, str], location: str) -> None:
                 fix="leave it out; clients have such settings of their own",
                 code="unsafe_property",
             )
+
+
+def _without_version(properties: Mapping[str, str]) -> dict[str, str]:
+    """Properties without the ones that stand for something else of the metadata.
+
+    Raises:
+        UsageError: they would say something else than the metadata does.
+    """
+    kept = dict(properties)
+    said = kept.pop("format-version", str(VERSION))
+    reserved = sorted(kept.keys() & _RESERVED)
+    if said != str(VERSION) or reserved:
+        raise UsageError(
+            f"the table property `{reserved[0] if reserved else 'format-version'}` is not accepted",
+            why="it is reserved for what the metadata itself says",
+            fix="leave it out",
+            code="reserved_property",
+        )
+    return kept
+
+
+def _number_of(metadata_location: str) -> int:
+    found = _NUMBERED.match(metadata_location.rpartition("/")[2])
+    return int(found[1]) if found else 0
 
 
 def _unpacked(location: str, packed: bytes) -> bytes:

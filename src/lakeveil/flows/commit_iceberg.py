@@ -8,6 +8,7 @@ together, if the entry is still what the change was made from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lakeveil.core.access.governing.authority import Authority
@@ -17,6 +18,7 @@ from lakeveil.core.access.tables.table_document import (
     METADATA_LOCATION,
     PREVIOUS_METADATA_LOCATION,
     Document,
+    checked_location,
     columns_in,
     location_in,
     parameter,
@@ -29,7 +31,7 @@ from lakeveil.flows.catalog_desk import (
     refusals_on_record,
     said_table,
 )
-from lakeveil.flows.change_access import Call, changing
+from lakeveil.flows.change_access import Call, Change, changing
 from lakeveil.flows.change_catalog import check_name
 from lakeveil.flows.change_tables import (
     STALE,
@@ -45,7 +47,7 @@ from lakeveil.flows.iceberg_rows import (
     iceberg_document,
 )
 from lakeveil.flows.read_catalog import read_table
-from lakeveil.ports.iceberg import IcebergMetadata
+from lakeveil.ports.iceberg import IcebergDefinition, IcebergDocument, IcebergMetadata
 from lakeveil.ports.lake import LakeReader, TableRecord
 
 
@@ -75,6 +77,28 @@ def create_iceberg_table(
         format_version=format_version,
     )
     _enter(name, tidy, found, call, desk)
+
+
+def define_iceberg_table(
+    name: TableName,
+    document: Document,
+    definition: IcebergDefinition,
+    *,
+    call: Call,
+    desk: CatalogDesk,
+) -> None:
+    """Create an Iceberg table of a schema that numbers its own fields.
+
+    Raises:
+        As `create_iceberg_table`.
+    """
+    name = replace(name, table=check_name(name.table))
+    location = checked_location(definition.location)
+    if not location:
+        raise UsageError("An Iceberg table has a location.")
+    _check_creation(name, location, call, desk)
+    found = desk.iceberg.define(replace(definition, location=location))
+    _enter(name, tidied(document), found, call, desk)
 
 
 def register_iceberg_table(
@@ -136,14 +160,63 @@ def commit_iceberg_table(
         elif change.lake.iceberg_entry(name) != file:
             raise Conflict(STALE)
         after = _committed(before, document, found)
-        follow(
-            change.lake,
-            before,
-            replace(after, updated_at=change.now, updated_by=call.who.arn),
+        _follow(before, after, call, change, skip_archive=skip_archive)
+
+
+def evolve_iceberg_table(
+    name: TableName,
+    updates: Sequence[IcebergDocument],
+    *,
+    version: str = "",
+    skip_archive: bool = False,
+    call: Call,
+    desk: CatalogDesk,
+) -> None:
+    """Change schema, partitioning, sort order or properties, by writing the next metadata file.
+
+    It takes what a commit takes. Names of columns are carried along as there, and what is new
+    stands under the tags that it inherits. The change is made from whatever is current, and from
+    nothing else if somebody gets between.
+
+    Raises:
+        NotFound: the table is not there for the caller.
+        Refused: the caller may not alter it.
+        Conflict: another version is current, or somebody else changed the table meanwhile.
+        UsageError: it is no Iceberg table, or cannot become what is asked for.
+    """
+    said = said_table(name)
+    with refusals_on_record(call, desk, said):
+        read_table(name, who=call.who, desk=desk)
+        with desk.lake.looking() as lake:
+            base = _current(lake, looking_at(lake, call.who, desk), name, version)
+    found = desk.iceberg.evolve(base.metadata_location, updates)
+    check_same_table(base, found)
+    asked = {
+        "metadata_location": found.metadata_location,
+        "updates": [str(update["action"]) for update in updates],
+    }
+    with changing(call, desk.access, said, asked=asked) as change:
+        before = _current(change.lake, change.authority, name, version)
+        if before.metadata_location != base.metadata_location:
+            raise Conflict(STALE)
+        change.lake.set_iceberg_entry(
+            name, expected=before.metadata_location, new=found.metadata_location
         )
-        if skip_archive:
-            change.lake.remove_table_version(name, before.version)
-        change.said["before"] = {"metadata_location": before.metadata_location}
+        after = _committed(before, before.document, found)
+        _follow(before, after, call, change, skip_archive=skip_archive)
+
+
+def _follow(
+    before: TableRecord, after: TableRecord, call: Call, change: Change, *, skip_archive: bool
+) -> None:
+    follow(
+        change.lake,
+        before,
+        replace(after, updated_at=change.now, updated_by=call.who.arn),
+    )
+    if skip_archive:
+        change.lake.remove_table_version(before.table.name, before.version)
+    change.said["before"] = {"metadata_location": before.metadata_location}
 
 
 def _committed(
@@ -174,10 +247,7 @@ def _base(
     Raises:
         As `commit_iceberg_table`.
     """
-    before = alterable(lake, authority, name).record
-    if not before.metadata_location:
-        raise UsageError("A table does not become, or cease to be, an Iceberg table.")
-    check_version(before, version)
+    before = _current(lake, authority, name, version)
     file = parameter(document, METADATA_LOCATION)
     previous = parameter(document, PREVIOUS_METADATA_LOCATION)
     if file != before.metadata_location:
@@ -185,6 +255,14 @@ def _base(
             raise UsageError("Say by VersionId or previous_metadata_location what is replaced.")
         if previous and previous != before.metadata_location:
             raise Conflict(STALE)
+    return before
+
+
+def _current(lake: LakeReader, authority: Authority, name: TableName, version: str) -> TableRecord:
+    before = alterable(lake, authority, name).record
+    if not before.metadata_location:
+        raise UsageError("A table does not become, or cease to be, an Iceberg table.")
+    check_version(before, version)
     return before
 
 

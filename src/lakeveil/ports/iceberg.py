@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from lakeveil.core.access.lake import Column
+
+IcebergDocument = Mapping[str, Any]
+"""A schema, spec, order or change, as JSON of the Iceberg specification and its REST catalog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,17 @@ class IcebergMetadata:
         return tuple(one.column for one in self.fields)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IcebergDefinition:
+    """A table as whoever makes it numbers its fields."""
+
+    location: str
+    schema: IcebergDocument
+    partition_spec: IcebergDocument | None = None
+    write_order: IcebergDocument | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
 class IcebergCatalog(Protocol):
     """Reads and writes metadata files. Raises `Unavailable` when the store is away."""
 
@@ -62,6 +76,27 @@ class IcebergCatalog(Protocol):
         Raises:
             UsageError: a type that Iceberg does not know, a partition column that is none, or a
                 property that would lead whoever opens the table elsewhere.
+        """
+        ...
+
+    def define(self, definition: IcebergDefinition) -> IcebergMetadata:
+        """Write the first metadata file of a table of version 2, with exactly those numbers.
+
+        Raises:
+            UsageError: something in it is not of the specification, or as in `create`.
+        """
+        ...
+
+    def evolve(self, metadata_location: str, updates: Sequence[IcebergDocument]) -> IcebergMetadata:
+        """Write the file that follows another one; nothing points at it yet.
+
+        `updates` are those of Iceberg's REST catalog (`TableUpdate`), in order, and `keep-schema`,
+        which says a schema that the table must have.
+
+        Raises:
+            UsageError: an update cannot be made, or what comes of all of them is another table:
+                a field that comes back or moves, a type that rows written before cannot have, a
+                location elsewhere. Also as in `read`.
         """
         ...
 

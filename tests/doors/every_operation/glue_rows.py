@@ -38,8 +38,15 @@ def build(n: Names) -> list[Row]:
             "owner",
             "glue:CreateTable",
             **at,
-            TableInput=_iceberg(n),
-            OpenTableFormatInput={"IcebergInput": {"MetadataOperation": "CREATE", "Version": "2"}},
+            TableInput={"Name": n.iceberg_table, "Description": n.description},
+            OpenTableFormatInput={"IcebergInput": _iceberg(n)},
+        ),
+        row(
+            "owner",
+            "glue:UpdateTable",
+            **at,
+            Name=n.iceberg_table,
+            UpdateOpenTableFormatInput={"UpdateIcebergInput": _iceberg_update(n)},
         ),
         row("owner", "glue:UpdateTable", **at, TableInput=table(n, n.table, more="again")),
         row(
@@ -229,15 +236,55 @@ def _sealed(n: Names) -> dict[str, Any]:
 
 
 def _iceberg(n: Names) -> dict[str, Any]:
-    columns = [
-        {"Name": n.shown, "Type": "bigint"},
-        {"Name": n.hidden, "Type": "string", "Comment": n.closed_comment},
+    inside = {"id": 3, "name": n.closed_key, "type": "string", "required": False}
+    fields = [
+        {"Id": 1, "Name": n.shown, "Type": "long", "Required": True},
+        {
+            "Id": 2,
+            "Name": n.hidden,
+            "Type": {"type": "struct", "fields": [inside]},
+            "Required": False,
+            "Doc": n.closed_comment,
+        },
     ]
     return {
-        "Name": n.iceberg_table,
-        "Description": n.description,
-        "StorageDescriptor": {
-            "Columns": columns,
+        "MetadataOperation": "CREATE",
+        "Version": "2",
+        "CreateIcebergTableInput": {
             "Location": f"{n.location}/{n.iceberg_table}",
+            "Schema": {"Type": "struct", "Fields": fields, "IdentifierFieldIds": [1]},
+            "PartitionSpec": {"Fields": [{"SourceId": 1, "Transform": "bucket[4]", "Name": "b"}]},
+            "WriteOrder": {"OrderId": 1, "Fields": [_sorted_by(1)]},
+            "Properties": {"write.parquet.compression-codec": "zstd"},
         },
+    }
+
+
+def _iceberg_update(n: Names) -> dict[str, Any]:
+    """One update by its action, one that says a state."""
+    schema = _iceberg(n)["CreateIcebergTableInput"]["Schema"]
+    location = f"{n.location}/{n.iceberg_table}"
+    updates = [
+        {
+            "Action": "set-properties",
+            "Schema": schema,
+            "Location": location,
+            "Properties": {"commit.retry.num-retries": "2"},
+        },
+        {
+            "Schema": schema,
+            "Location": location,
+            "PartitionSpec": {"Fields": []},
+            "SortOrder": {"OrderId": 2, "Fields": [_sorted_by(3)]},
+        },
+    ]
+    return {"UpdateIcebergTableInput": {"Updates": updates}}
+
+
+def _sorted_by(source: int) -> dict[str, Any]:
+    return {
+        "SourceId": source,
+        "Transform": "identity",
+        "Direction": "asc",
+        "NullOrder": "nulls-first",
     }

@@ -122,6 +122,8 @@ def aws_error(error: LakeveilError, modelled: Iterable[str]) -> AwsError | None:
     `modelled` are the errors that the operation has in the model.
     """
     message = error.what if not error.why else f"{error.what}: {error.why}."
+    if error.fix and isinstance(error, UsageError):
+        message = f"{message.removesuffix('.')}. {error.fix[0].upper()}{error.fix[1:]}."
     match error:
         case UsageError(code="limit_exceeded"):
             code = "ResourceNumberLimitExceededException"

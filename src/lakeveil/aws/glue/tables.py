@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from lakeveil.aws.glue.formats import definition_of, iceberg_version, updates_of
 from lakeveil.aws.glue.shapes import (
     Shape,
     account_of,
@@ -26,11 +27,14 @@ from lakeveil.flows.change_tables import create_table, delete_table, update_tabl
 from lakeveil.flows.commit_iceberg import (
     commit_iceberg_table,
     create_iceberg_table,
+    define_iceberg_table,
+    evolve_iceberg_table,
     register_iceberg_table,
 )
 from lakeveil.flows.read_catalog import check_database, read_table, read_tables
 
 PAGE = 100
+_SAID_BY_FORMAT = ("StorageDescriptor", "PartitionKeys")
 _UNSERVED_INPUT = ("TargetTable", "FederatedTable", "ViewDefinition")
 _ATTRIBUTES = {"NAME": "Name", "TABLE_TYPE": "TableType"}
 _PATTERN = re.compile(r"\^?(?:[\w \-|.]|\.?\*)*\$?")
@@ -39,14 +43,12 @@ _PATTERN = re.compile(r"\^?(?:[\w \-|.]|\.?\*)*\$?")
 def create_a_table(call: Call, params: Shape, desk: CatalogDesk) -> Shape:
     """CreateTable: an Iceberg table is made here, or registered from its first metadata file."""
     refuse_unserved(params, "TransactionId", "PartitionIndexes")
-    name, document = _given(call, params)
     if "OpenTableFormatInput" in params:
-        version = _iceberg_version(params["OpenTableFormatInput"])
-        create_iceberg_table(name, document, format_version=version, call=call, desk=desk)
-    elif _is_iceberg(document):
-        register_iceberg_table(name, document, call=call, desk=desk)
-    else:
-        create_table(name, document, call=call, desk=desk)
+        _create_of_format(call, params, desk)
+        return {}
+    name, document = _given(call, params)
+    create = register_iceberg_table if _is_iceberg(document) else create_table
+    create(name, document, call=call, desk=desk)
     return {}
 
 
@@ -80,9 +82,17 @@ def get_tables(call: Call, params: Shape, desk: CatalogDesk) -> Shape:
 
 def update_a_table(call: Call, params: Shape, desk: CatalogDesk) -> Shape:
     """UpdateTable: with a VersionId, only if nobody else changed it since."""
-    refuse_unserved(
-        params, "TransactionId", "ViewUpdateAction", "Force", "UpdateOpenTableFormatInput"
-    )
+    refuse_unserved(params, "TransactionId", "ViewUpdateAction", "Force")
+    if "UpdateOpenTableFormatInput" in params:
+        evolve_iceberg_table(
+            _named_alone(call, params),
+            updates_of(params["UpdateOpenTableFormatInput"]),
+            version=params.get("VersionId", ""),
+            skip_archive=bool(params.get("SkipArchive", False)),
+            call=call,
+            desk=desk,
+        )
+        return {}
     name, document = _given(call, params)
     update = commit_iceberg_table if _is_iceberg(document) else update_table
     update(
@@ -133,6 +143,49 @@ def matcher(expression: str) -> Callable[[str], bool]:
     return lambda name: any(matches(pattern, name) for pattern in patterns)
 
 
+def _create_of_format(call: Call, params: Shape, desk: CatalogDesk) -> None:
+    """Make an Iceberg table: of a schema of its own, or of a table's columns."""
+    given = params["OpenTableFormatInput"].get("IcebergInput", {})
+    if "CreateIcebergTableInput" not in given:
+        version = iceberg_version(given, 1, 2)
+        name, document = _given(call, params)
+        create_iceberg_table(name, document, format_version=version, call=call, desk=desk)
+        return
+    iceberg_version(given, 2)
+    if "TableInput" in params:
+        name, document = _given(call, params)
+        for member in _SAID_BY_FORMAT:
+            if document.get(member):
+                raise UsageError(
+                    f"{member} cannot stand beside CreateIcebergTableInput",
+                    why="that says columns, partitioning and location",
+                    fix=f"leave {member} out",
+                )
+    else:
+        name, document = _named_alone(call, params), {}
+    definition = definition_of(given["CreateIcebergTableInput"])
+    define_iceberg_table(name, document, definition, call=call, desk=desk)
+
+
+def _named_alone(call: Call, params: Shape) -> TableName:
+    """The table that is named beside an input of its format.
+
+    Raises:
+        UsageError: none is, or another definition of it stands beside.
+    """
+    if "TableInput" in params:
+        raise UsageError(
+            "TableInput cannot stand beside UpdateOpenTableFormatInput",
+            why="each would change the whole table",
+            fix="name the table by Name, and change the two one after the other",
+        )
+    if "Name" not in params:
+        raise UsageError(
+            "Name is missing", why="there is no TableInput that names the table", fix="give Name"
+        )
+    return table_name(params, call.who.account, "Name")
+
+
 def _given(call: Call, params: Shape) -> tuple[TableName, dict[str, Any]]:
     given = params.get("TableInput")
     if given is None:
@@ -146,14 +199,6 @@ def _given(call: Call, params: Shape) -> tuple[TableName, dict[str, Any]]:
 
 def _is_iceberg(document: Shape) -> bool:
     return is_iceberg(document) or bool(parameter(document, METADATA_LOCATION))
-
-
-def _iceberg_version(shape: Shape) -> int:
-    given = shape.get("IcebergInput", {})
-    refuse_unserved(given, "CreateIcebergTableInput")
-    if given.get("MetadataOperation") != "CREATE" or given.get("Version", "2") not in {"1", "2"}:
-        raise UsageError("IcebergInput has the MetadataOperation CREATE, and the Version 1 or 2.")
-    return int(given.get("Version", "2"))
 
 
 def _check_look(params: Shape) -> None:
