@@ -5,14 +5,15 @@ from __future__ import annotations
 import configparser
 import subprocess
 import sysconfig
+import threading
 from pathlib import Path
 
 import boto3
 import pytest
 
-from lakeveil.adapters.aws_profiles import DOORS, write_aws_config, write_profiles
-from lakeveil.adapters.credentials import IDENTITIES, ensure_credentials
-from lakeveil.errors import SetupError
+from lakeveil.adapters.aws_profiles import DOORS, key_in_profile, write_aws_config, write_profiles
+from lakeveil.adapters.credentials import IDENTITIES, S3Key, ensure_credentials
+from lakeveil.errors import SetupError, UsageError
 
 DOOR, STORE = "http://127.0.0.1:8190", "http://127.0.0.1:8333"
 
@@ -98,7 +99,7 @@ def test_without_a_store_of_ours_s3_stays_amazons(home: Path) -> None:
 
 def test_only_their_owner_may_read_them(home: Path) -> None:
     assert {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()} == dict.fromkeys(
-        ["credentials.json", "aws", "aws.config", "aws.env"], 0o600
+        ["credentials.json", "aws", "aws.config", "aws.env", "aws.lock"], 0o600
     )
 
 
@@ -109,3 +110,41 @@ def test_a_damaged_file_is_refused_without_quoting_it(home: Path) -> None:
         write_profiles(home, {})
 
     assert "hunter2" not in str(caught.value.as_dict())
+
+
+def test_the_key_in_a_profile_is_told_without_its_secret(home: Path) -> None:
+    write_profiles(home, {"ana": S3Key("LVIAEXAMPLE", "hunter2")})
+
+    assert key_in_profile(home, "ana") == "LVIAEXAMPLE"
+    assert key_in_profile(home, "bob") is None
+
+
+@pytest.mark.parametrize("name", [*IDENTITIES, "default"])
+def test_what_every_start_writes_is_nobodys_own(home: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="not yours"):
+        key_in_profile(home, name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", "a]\n[b", "$(id)", "é", "a" * 65, "a\n"])
+def test_a_name_that_a_shell_or_a_file_would_read_otherwise_is_refused(
+    home: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match="no name for a profile"):
+        key_in_profile(home, name)
+
+
+def test_of_keys_that_are_written_at_once_none_is_lost(home: Path) -> None:
+    names = [f"person-{number}" for number in range(8)]
+    start = threading.Barrier(len(names))
+
+    def write(name: str) -> None:
+        start.wait()
+        write_profiles(home, {name: S3Key(name.upper(), "secret")})
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [key_in_profile(home, name) for name in names] == [name.upper() for name in names]

@@ -15,13 +15,18 @@ from lakeveil.adapters.identity.directory import Directory
 from lakeveil.adapters.lake import SqlLake, open_lake
 from lakeveil.cli.grant import command
 from lakeveil.cli.session import Session
-from lakeveil.core.access.grants import Grant, TableName
+from lakeveil.core.access.deciding.database import database_permissions
+from lakeveil.core.access.deciding.decide import decide
+from lakeveil.core.access.grants import Grant, PolicyKind, TableName, TagPolicy
 from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
 from lakeveil.core.access.masks import Mask, MaskKind
+from lakeveil.core.access.permissions import Permission
+from lakeveil.core.access.tags import Expression, LFTag
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.directory import Account
+from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import NotFound, Refused, UsageError
-from lakeveil.ports.lake import DatabaseRecord, Location, TableRecord
+from lakeveil.ports.lake import Assignment, DatabaseRecord, Location, Place, TableRecord
 
 HOME = "111111111111"
 ANA, DAVE = (arns.user_arn(HOME, name) for name in ("ana", "dave"))
@@ -95,6 +100,46 @@ def test_a_database_is_described_unless_something_else_is_asked(lake: SqlLake, r
     assert sorted(made.permissions) == ["CREATE_TABLE", "DESCRIBE"]
 
 
+def test_an_expression_matches_databases_where_asked_and_tables_otherwise(
+    lake: SqlLake, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    public = Expression.of({"class": ["public"]})
+    with lake.changing() as change:
+        change.put_tag(LFTag(account=HOME, key="class", values=frozenset({"public", "private"})))
+
+    run("ana", "class=public", "--on", "database", "--json")
+    [shown] = json.loads(capsys.readouterr().out)
+    run("ana", "class=public", "--on", "DATABASE", "--permission", "create_table")
+    run("ana", "class=public", "--on", "table")
+    run("ana", "class=public", "--permission", "insert")
+
+    assert {made.resource: sorted(made.permissions) for made in granted(lake)} == {
+        TagPolicy(HOME, PolicyKind.DATABASE, public): ["CREATE_TABLE", "DESCRIBE"],
+        TagPolicy(HOME, PolicyKind.TABLE, public): ["INSERT", "SELECT"],
+    }
+    assert shown["resource"]["tag_policy"] == "DATABASE"
+
+
+def test_a_policy_on_databases_shows_the_database_and_none_of_its_data(
+    lake: SqlLake, run: Run
+) -> None:
+    with lake.changing() as change:
+        change.put_tag(LFTag(account=HOME, key="class", values=frozenset({"public"})))
+        change.assign(Assignment(place=Place(HOME, "ads"), key="class", value="public"))
+    ana = Principal(arn=ANA, account=HOME, identities=frozenset({ANA}))
+
+    run("ana", "class=public", "--on", "database")
+
+    record = lake.table(TableName(HOME, "ads", "events"))
+    assert record is not None
+    policy = lake.policy()
+    [database] = lake.databases(HOME)
+    may, may_pass_on = database_permissions(ana, database.database, policy, now=0.0)
+    assert may == {Permission.DESCRIBE}
+    assert not may_pass_on
+    assert decide(ana, record.table, policy, now=0.0).shown() == ()
+
+
 def test_somebody_acts_with_their_own_rights(lake: SqlLake, run: Run) -> None:
     with pytest.raises(NotFound):
         run("ana", "ads.events", "--as", "ana")
@@ -116,6 +161,10 @@ def test_somebody_acts_with_their_own_rights(lake: SqlLake, run: Run) -> None:
         (("ana", "ads.events", "--until", "soon"), "is no day"),
         (("ana", "ads.events", "--until", "2020-01-01"), "expired already"),
         (("ana", "ads", "--mask", "hash"), "through a mask"),
+        (("ana", "ads.events", "--on", "table"), "is named"),
+        (("ana", "ads", "--on", "database"), "is named"),
+        (("ana", "class=a", "--on", "database", "--mask", "hash"), "through a mask"),
+        (("ana", "class=a", "--on", "database", "--permission", "select"), "cannot be granted"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import json
+import subprocess
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,6 +104,79 @@ def test_a_key_is_rotated_by_create_disable_and_delete(run: Run, account: str) -
     done(run, "key", "delete", old, "--yes")
     (left,) = done(run, "key", "ls", "ana")
     assert left["expires_at"]
+
+
+def test_a_key_goes_into_a_profile_and_its_secret_is_printed_nowhere(
+    run: Run, account: str, tmp_path: Path
+) -> None:
+    done(run, "user", "create", "ana")
+
+    out, talk, code = run("key", "create", "ana", "--profile", "ana")
+
+    assert (code, talk) == (0, "")
+    home = load_settings()[0].home_path
+    source, choose = out.splitlines()
+    assert (source, choose) == (f". {home / 'aws.env'}", "export AWS_PROFILE=ana")
+    key = _profile(home, "ana")
+    with open_identity(load_settings()[0], writer="test") as identity:
+        assert identity.store.secret_of(key["aws_access_key_id"]) == key["aws_secret_access_key"]
+        [found] = identity.store.keys.of_user(account, "ana")
+    assert found.id == key["aws_access_key_id"]
+    assert key["aws_secret_access_key"] not in out + _on_record()
+    assert (home / "aws").stat().st_mode & 0o777 == 0o600
+    # What was printed works in a shell, and the AWS CLI finds the key.
+    asked = subprocess.run(
+        ["sh", "-c", f"{out}\naws configure get aws_access_key_id"],
+        env={"PATH": f"{sysconfig.get_path('scripts')}:/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout.strip() == found.id
+
+
+def test_a_profile_takes_its_users_next_key_and_nobody_elses(run: Run, account: str) -> None:
+    del account
+    for name in ("ana", "bob"):
+        done(run, "user", "create", name)
+    home = load_settings()[0].home_path
+    first = done(run, "key", "create", "ana", "--profile", "lake", "--days", "9")
+
+    second = done(run, "key", "create", "ana", "--profile", "lake")
+
+    assert "secret_access_key" not in first | second
+    assert (first["expires_at"] is None, second["expires_at"]) == (False, None)
+    assert second["use"] == [f". {home / 'aws.env'}", "export AWS_PROFILE=lake"]
+    held = _profile(home, "lake")["aws_access_key_id"]
+    assert held == second["access_key_id"] != first["access_key_id"]
+    assert refused(run, "key", "create", "bob", "--profile", "lake")["code"] == "profile_exists"
+    assert done(run, "key", "ls", "bob") == []
+    assert _profile(home, "lake")["aws_access_key_id"] == held
+
+
+@pytest.mark.parametrize("profile", ["uploader", "default", "a b", "x]\n[default"])
+def test_no_key_is_made_for_a_profile_that_cannot_be_written(
+    run: Run, account: str, profile: str
+) -> None:
+    del account
+    done(run, "user", "create", "ana")
+
+    assert "profile" in refused(run, "key", "create", "ana", "--profile", profile)["what"]
+
+    assert done(run, "key", "ls", "ana") == []
+    assert not (load_settings()[0].home_path / "aws").exists()
+
+
+def test_a_key_that_cannot_be_kept_does_not_stay(run: Run, account: str) -> None:
+    del account
+    done(run, "user", "create", "ana")
+    # A folder stands where the file of endpoints is to be written.
+    (load_settings()[0].home_path / "aws.config").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        run("key", "create", "ana", "--profile", "ana")
+
+    assert done(run, "key", "ls", "ana") == []
 
 
 def test_groups_have_members_and_policies(run: Run, account: str) -> None:
@@ -307,6 +383,12 @@ def test_every_change_is_on_record_and_refusals_too(run: Run, account: str) -> N
         ("iam:CreateUser", "done", "", ana),
         ("iam:CreateUser", "failed", "conflict", ana),
     ]
+
+
+def _profile(home: Path, name: str) -> dict[str, str]:
+    found = configparser.RawConfigParser(default_section="")
+    found.read(home / "aws")
+    return dict(found[name])
 
 
 def _on_record() -> str:

@@ -23,6 +23,10 @@ MASKS = "|".join(kind.value for kind in MaskKind)
 @click.argument("principal")
 @click.argument("what", metavar="DATABASE[.TABLE[.COLUMN]]|EXPRESSION")
 @click.option(
+    "--on", type=click.Choice([kind.value.lower() for kind in PolicyKind], case_sensitive=False),
+    help="What an expression matches: databases, or tables with their columns; default: table.",
+)  # fmt: skip
+@click.option(
     "--permission", "permissions", multiple=True, metavar="NAME",
     help="What to grant; default: SELECT, or DESCRIBE on a database.",
 )  # fmt: skip
@@ -38,6 +42,7 @@ def command(
     *,
     principal: str,
     what: str,
+    on: str | None,
     permissions: tuple[str, ...],
     mask: str | None,
     until: str | None,
@@ -48,13 +53,15 @@ def command(
     """Grant access, through a mask or for a time where asked.
 
     PRINCIPAL is a user's or role's name, or any identifier: a group's ARN, an account. An
-    expression is `class=private|open and owner=internal`, and grants on tables. Plain grants can
-    be made with the AWS CLI, too, and all of them are revoked with it.
+    expression is `class=private|open and owner=internal`, and grants on tables, or with
+    `--on database` on databases: who shall find the tables, too, needs both. Plain grants can be
+    made with the AWS CLI, too, and all of them are revoked with it.
 
     \b
     Examples:
       lakeveil grant ana ads.events.ip_address --mask hash
       lakeveil grant ana 'class=private' --until 2026-12-31 --reason 'audit of 2026'
+      lakeveil grant ana 'owner=internal' --on database
     """
     from lakeveil.flows.asked_grants import Asked
     from lakeveil.flows.change_access import Call
@@ -65,7 +72,7 @@ def command(
         account = account_of(people, account)
         to = principal_of(people, principal, account).arn if "/" not in principal else principal
         who = principal_of(people, asker, account) if asker else None
-    resource = _resource(what, account)
+    resource = _resource(what, on, account)
     asked = Asked(
         principal=to,
         resource=resource,
@@ -91,16 +98,25 @@ def _operator(account: str, policy: Policy) -> Principal:
     )
 
 
-def _resource(what: str, account: str) -> Resource:
+def _resource(what: str, on: str | None, account: str) -> Resource:
     if "=" in what:
-        return TagPolicy(account, PolicyKind.TABLE, expression=expression_of(what))
+        kind = PolicyKind(on.upper()) if on else PolicyKind.TABLE
+        return TagPolicy(account, kind, expression=expression_of(what))
+    if on is not None:
+        raise UsageError(
+            f"`{what}` is named, so there is nothing for --on to say",
+            why="it says what an expression of tags matches",
+            fix="leave --on out, or give an expression as class=private",
+        )
     return place_of(what, account=account)
 
 
 def _permissions(names: tuple[str, ...], resource: Resource) -> frozenset[Permission]:
     if not names:
-        is_database = isinstance(resource, OnDatabase)
-        return frozenset({Permission.DESCRIBE if is_database else Permission.SELECT})
+        of_databases = isinstance(resource, OnDatabase) or (
+            isinstance(resource, TagPolicy) and resource.kind is PolicyKind.DATABASE
+        )
+        return frozenset({Permission.DESCRIBE if of_databases else Permission.SELECT})
     try:
         return frozenset(Permission(name.upper()) for name in names)
     except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lakeveil.cli.identity_session import (
+    about,
     account_of,
     account_option,
     change,
@@ -107,12 +108,11 @@ def list_issuers(session: Session, account: str) -> None:
 @click.pass_obj
 def remove(session: Session, name: str, account: str, *, yes: bool) -> None:
     """Believe an issuer no longer; its sessions end at once, and its people's grants go along."""
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.issuer_arn(number, name)
-        also = identity.store.directory.standing_on(arn).sentence()
-        session.confirm(f"Remove issuer {name} and end its sessions?{also}", yes=yes)
-        with change(identity, "iam:DeleteOpenIDConnectProvider", arn, account=number) as made:
-            gone = identity.store.issuers.remove(number, name)
-            made.became["took_along"] = gone.as_record()
-    session.emit({"removed": arn, "took_along": gone.counts()})
+    with about(session, account, arns.issuer_arn, name) as one:
+        one.delete(
+            "iam:DeleteOpenIDConnectProvider",
+            lambda: one.store.issuers.remove(one.account, name),
+            question=f"Remove issuer {name} and end its sessions?",
+            yes=yes,
+            said="removed",
+        )

@@ -1,13 +1,19 @@
-"""`lakeveil identity key`: users' access keys. A secret is printed once, when it is made."""
+"""`lakeveil identity key`: users' access keys.
+
+A secret is printed once, when it is made, or never, where it goes into a profile.
+"""
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lakeveil.cli.identity_session import (
+    Subject,
+    about,
     account_of,
     account_option,
     change,
@@ -17,10 +23,13 @@ from lakeveil.cli.identity_session import (
 )
 from lakeveil.cli.session import Session, json_option
 from lakeveil.core.identity import arns
+from lakeveil.errors import Conflict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lakeveil.core.audit import Json
-    from lakeveil.core.identity.directory import AccessKey
+    from lakeveil.core.identity.directory import AccessKey, IssuedKey
 
 
 @click.group()
@@ -31,35 +40,82 @@ def key() -> None:
 @key.command()
 @click.argument("user")
 @click.option("--days", type=click.IntRange(1, 3650), help="Good for so long; default: no end.")
+@click.option(
+    "--profile", default="", metavar="NAME",
+    help="Keep it as a profile of AWS clients in the home, and print no secret.",
+)  # fmt: skip
 @account_option
 @json_option
 @click.pass_obj
-def create(session: Session, user: str, days: int | None, account: str) -> None:
+def create(session: Session, *, user: str, days: int | None, profile: str, account: str) -> None:
     """Make a key and print it; its secret cannot be shown again.
+
+    With --profile the secret goes where `lakeveil up` keeps its own, into a file that only you can
+    read, and what to type to use it is printed. A profile that holds another key of the same user
+    gets the new one.
 
     \b
     Examples:
       lakeveil identity key create ana
       lakeveil identity key create ana --days 90 --json
+      eval "$(lakeveil identity key create ana --profile ana)"
     """
     from lakeveil.adapters.clock import SystemClock
 
     expires_at = (
         None if days is None else SystemClock().now() + timedelta(days=days).total_seconds()
     )
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.user_arn(number, user)
-        with change(identity, "iam:CreateAccessKey", arn, account=number) as made:
-            issued = identity.store.keys.create(number, user, expires_at=expires_at)
+    with about(session, account, arns.user_arn, user) as owner:
+        if profile:
+            _refuse_anothers_profile(owner, user, profile)
+        with owner.changing("iam:CreateAccessKey") as made:
+            issued = owner.store.keys.create(owner.account, user, expires_at=expires_at)
             made.became["access_key"] = issued.access_key_id
-    session.emit(
-        {
-            "access_key_id": issued.access_key_id,
-            "secret_access_key": issued.secret_access_key,
-            "expires_at": when(issued.expires_at),
-        }
-    )
+            env = _kept(owner, profile, issued) if profile else None
+    shown: dict[str, Any] = {"access_key_id": issued.access_key_id}
+    if env is None:
+        shown["secret_access_key"] = issued.secret_access_key
+        session.emit({**shown, "expires_at": when(issued.expires_at)})
+        return
+    use = [f". {shlex.quote(str(env))}", f"export AWS_PROFILE={profile}"]
+    document = {
+        **shown,
+        "profile": profile,
+        "expires_at": when(issued.expires_at),
+        "use": use,
+    }
+    session.emit(document) if session.as_json else print("\n".join(use))
+
+
+def _refuse_anothers_profile(owner: Subject, user: str, profile: str) -> None:
+    """Look before a key is made: what the profile held would be gone, and may be its only copy."""
+    from lakeveil.adapters.aws_profiles import KEYS, key_in_profile
+
+    home = owner.session.settings.home_path
+    held = key_in_profile(home, profile)
+    if held is None:
+        return
+    ours = owner.store.keys.of_user(owner.account, user)
+    if held not in {one.id for one in ours}:
+        raise Conflict(
+            f"the profile `{profile}` is there already",
+            why=f"its key is not one of {user}'s, and would be lost",
+            fix=f"choose another name, or remove [{profile}] from {home / KEYS}",
+            code="profile_exists",
+        )
+
+
+def _kept(owner: Subject, profile: str, issued: IssuedKey) -> Path:
+    """Write the key down; one that cannot be kept is nobody's, so it does not stay."""
+    from lakeveil.adapters.credentials import S3Key
+    from lakeveil.wiring.profiles import keep_profiles
+
+    new = S3Key(issued.access_key_id, issued.secret_access_key)
+    try:
+        return keep_profiles(owner.session.settings, {profile: new})
+    except BaseException:
+        owner.store.keys.delete(issued.access_key_id)
+        raise
 
 
 @key.command(name="ls")

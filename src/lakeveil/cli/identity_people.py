@@ -8,6 +8,8 @@ from typing import IO
 import click
 
 from lakeveil.cli.identity_session import (
+    Subject,
+    about,
     account_of,
     account_option,
     change,
@@ -83,12 +85,13 @@ def list_accounts(session: Session) -> None:
 def delete_account(session: Session, number: str, *, yes: bool) -> None:
     """Delete an account that nobody and no data is in, with its LF-Tags, settings and grants."""
     with opened(session) as identity:
-        also = identity.store.directory.standing_on(number).sentence()
-        session.confirm(f"Delete account {number}?{also}", yes=yes)
-        with change(identity, "iam:DeleteAccount", number, account=number) as made:
-            gone = identity.store.directory.delete_account(number)
-            made.became["took_along"] = gone.as_record()
-    session.emit({"deleted": number, "took_along": gone.counts()})
+        tenant = Subject(session=session, identity=identity, account=number, arn=number)
+        tenant.delete(
+            "iam:DeleteAccount",
+            lambda: tenant.directory.delete_account(number),
+            question=f"Delete account {number}?",
+            yes=yes,
+        )
 
 
 @click.group()
@@ -110,12 +113,12 @@ def create_user(session: Session, name: str, policy: IO[str] | None, account: st
       lakeveil identity user create ana --policy ana.json
     """
     text = document(policy)
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.user_arn(number, name)
-        with change(identity, "iam:CreateUser", arn, account=number, after={"policy": text}):
-            made = identity.store.directory.create_user(number, name, policy=text)
-    session.emit(named(made))
+    with (
+        about(session, account, arns.user_arn, name) as one,
+        one.changing("iam:CreateUser", {"policy": text}),
+    ):
+        created = one.directory.create_user(one.account, name, policy=text)
+    session.emit(named(created))
 
 
 @user.command(name="ls")
@@ -152,12 +155,12 @@ def show_user(session: Session, name: str, account: str) -> None:
 def put_user_policy(session: Session, name: str, policy: IO[str], account: str) -> None:
     """Replace what a user may call, from the next call on."""
     text = document(policy)
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.user_arn(number, name)
-        with change(identity, "iam:PutUserPolicy", arn, account=number, after={"policy": text}):
-            identity.store.directory.put_user_policy(number, name, text)
-    session.emit({"arn": arn})
+    with (
+        about(session, account, arns.user_arn, name) as one,
+        one.changing("iam:PutUserPolicy", {"policy": text}),
+    ):
+        one.directory.put_user_policy(one.account, name, text)
+    session.emit({"arn": one.arn})
 
 
 @user.command(name="delete")
@@ -168,15 +171,13 @@ def put_user_policy(session: Session, name: str, policy: IO[str], account: str) 
 @click.pass_obj
 def delete_user(session: Session, name: str, account: str, *, yes: bool) -> None:
     """Delete a user; its keys and sessions end at once, and its grants go along."""
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.user_arn(number, name)
-        also = identity.store.directory.standing_on(arn).sentence()
-        session.confirm(f"Delete user {name} with its keys and sessions?{also}", yes=yes)
-        with change(identity, "iam:DeleteUser", arn, account=number) as made:
-            gone = identity.store.directory.delete_user(number, name)
-            made.became["took_along"] = gone.as_record()
-    session.emit({"deleted": arn, "took_along": gone.counts()})
+    with about(session, account, arns.user_arn, name) as one:
+        one.delete(
+            "iam:DeleteUser",
+            lambda: one.directory.delete_user(one.account, name),
+            question=f"Delete user {name} with its keys and sessions?",
+            yes=yes,
+        )
 
 
 @click.group()
@@ -193,12 +194,12 @@ def group() -> None:
 def create_group(session: Session, name: str, policy: IO[str] | None, account: str) -> None:
     """Add a group."""
     text = document(policy)
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.group_arn(number, name)
-        with change(identity, "iam:CreateGroup", arn, account=number, after={"policy": text}):
-            made = identity.store.directory.create_group(number, name, policy=text)
-    session.emit(named(made))
+    with (
+        about(session, account, arns.group_arn, name) as one,
+        one.changing("iam:CreateGroup", {"policy": text}),
+    ):
+        created = one.directory.create_group(one.account, name, policy=text)
+    session.emit(named(created))
 
 
 @group.command(name="ls")
@@ -235,12 +236,12 @@ def show_group(session: Session, name: str, account: str) -> None:
 def put_group_policy(session: Session, name: str, policy: IO[str], account: str) -> None:
     """Replace what the members of a group may call, from the next call on."""
     text = document(policy)
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.group_arn(number, name)
-        with change(identity, "iam:PutGroupPolicy", arn, account=number, after={"policy": text}):
-            identity.store.directory.put_group_policy(number, name, text)
-    session.emit({"arn": arn})
+    with (
+        about(session, account, arns.group_arn, name) as one,
+        one.changing("iam:PutGroupPolicy", {"policy": text}),
+    ):
+        one.directory.put_group_policy(one.account, name, text)
+    session.emit({"arn": one.arn})
 
 
 @group.command(name="add")
@@ -251,12 +252,12 @@ def put_group_policy(session: Session, name: str, policy: IO[str], account: str)
 @click.pass_obj
 def add_member(session: Session, name: str, member: str, account: str) -> None:
     """Put a user into a group."""
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.group_arn(number, name)
-        with change(identity, "iam:AddUserToGroup", arn, account=number, after={"user": member}):
-            identity.store.directory.add_member(number, name, member)
-    session.emit({"group": arn, "added": arns.user_arn(number, member)})
+    with (
+        about(session, account, arns.group_arn, name) as one,
+        one.changing("iam:AddUserToGroup", {"user": member}),
+    ):
+        one.directory.add_member(one.account, name, member)
+    session.emit({"group": one.arn, "added": arns.user_arn(one.account, member)})
 
 
 @group.command(name="remove")
@@ -267,13 +268,12 @@ def add_member(session: Session, name: str, member: str, account: str) -> None:
 @click.pass_obj
 def remove_member(session: Session, name: str, member: str, account: str) -> None:
     """Take a user out of a group, from the next call on."""
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.group_arn(number, name)
-        after = {"removed": member}
-        with change(identity, "iam:RemoveUserFromGroup", arn, account=number, after=after):
-            identity.store.directory.remove_member(number, name, member)
-    session.emit({"group": arn, "removed": arns.user_arn(number, member)})
+    with (
+        about(session, account, arns.group_arn, name) as one,
+        one.changing("iam:RemoveUserFromGroup", {"removed": member}),
+    ):
+        one.directory.remove_member(one.account, name, member)
+    session.emit({"group": one.arn, "removed": arns.user_arn(one.account, member)})
 
 
 @group.command(name="delete")
@@ -284,12 +284,10 @@ def remove_member(session: Session, name: str, member: str, account: str) -> Non
 @click.pass_obj
 def delete_group(session: Session, name: str, account: str, *, yes: bool) -> None:
     """Delete a group; its members stay, without what it gave them, and its grants go along."""
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.group_arn(number, name)
-        also = identity.store.directory.standing_on(arn).sentence()
-        session.confirm(f"Delete group {name}?{also}", yes=yes)
-        with change(identity, "iam:DeleteGroup", arn, account=number) as made:
-            gone = identity.store.directory.delete_group(number, name)
-            made.became["took_along"] = gone.as_record()
-    session.emit({"deleted": arn, "took_along": gone.counts()})
+    with about(session, account, arns.group_arn, name) as one:
+        one.delete(
+            "iam:DeleteGroup",
+            lambda: one.directory.delete_group(one.account, name),
+            question=f"Delete group {name}?",
+            yes=yes,
+        )

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from lakeveil.cli.identity_session import (
+    about,
     account_of,
     account_option,
     change,
@@ -146,12 +147,12 @@ def show(session: Session, name: str, account: str) -> None:
 def policy(session: Session, name: str, file: IO[str], account: str) -> None:
     """Replace what a role may call; open sessions have it from their next call on."""
     text = document(file)
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.role_arn(number, name)
-        with change(identity, "iam:PutRolePolicy", arn, account=number, after={"policy": text}):
-            identity.store.directory.put_role_policy(number, name, text)
-    session.emit({"arn": arn})
+    with (
+        about(session, account, arns.role_arn, name) as one,
+        one.changing("iam:PutRolePolicy", {"policy": text}),
+    ):
+        one.directory.put_role_policy(one.account, name, text)
+    session.emit({"arn": one.arn})
 
 
 @role.command()
@@ -163,13 +164,12 @@ def policy(session: Session, name: str, file: IO[str], account: str) -> None:
 def trust(session: Session, name: str, file: IO[str], account: str) -> None:
     """Replace who may become a role. Who is one stays: see `role revoke`."""
     text = document(file)
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.role_arn(number, name)
-        after = {"trust": text}
-        with change(identity, "iam:UpdateAssumeRolePolicy", arn, account=number, after=after):
-            identity.store.directory.put_role_trust(number, name, text)
-    session.emit({"arn": arn})
+    with (
+        about(session, account, arns.role_arn, name) as one,
+        one.changing("iam:UpdateAssumeRolePolicy", {"trust": text}),
+    ):
+        one.directory.put_role_trust(one.account, name, text)
+    session.emit({"arn": one.arn})
 
 
 @role.command()
@@ -230,12 +230,10 @@ def revoke(session: Session, name: str, key_id: str, account: str, *, yes: bool)
 @click.pass_obj
 def delete(session: Session, name: str, account: str, *, yes: bool) -> None:
     """Delete a role; its sessions end at once, and its grants go along."""
-    with opened(session) as identity:
-        number = account_of(identity, account)
-        arn = arns.role_arn(number, name)
-        also = identity.store.directory.standing_on(arn).sentence()
-        session.confirm(f"Delete role {name} with its sessions?{also}", yes=yes)
-        with change(identity, "iam:DeleteRole", arn, account=number) as made:
-            gone = identity.store.directory.delete_role(number, name)
-            made.became["took_along"] = gone.as_record()
-    session.emit({"deleted": arn, "took_along": gone.counts()})
+    with about(session, account, arns.role_arn, name) as one:
+        one.delete(
+            "iam:DeleteRole",
+            lambda: one.directory.delete_role(one.account, name),
+            question=f"Delete role {name} with its sessions?",
+            yes=yes,
+        )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from lakeveil.cli.session import F, Session
 from lakeveil.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
+    from lakeveil.adapters.identity import IdentityStore
+    from lakeveil.adapters.identity.directory import Directory
     from lakeveil.core.audit import Json
+    from lakeveil.core.identity.departure import Departure
     from lakeveil.flows.change_identity import Change
     from lakeveil.wiring.identity import OpenIdentity
 
@@ -83,6 +87,65 @@ def change(
         audit=identity.audit,
     ) as made:
         yield made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom a command is about, in the open store: a user, group, role, issuer or account."""
+
+    session: Session
+    identity: OpenIdentity
+    account: str
+    arn: str
+
+    @property
+    def store(self) -> IdentityStore:
+        """Everybody's."""
+        return self.identity.store
+
+    @property
+    def directory(self) -> Directory:
+        """Accounts, users, groups and roles."""
+        return self.identity.store.directory
+
+    def changing(self, action: str, after: Json = None) -> AbstractContextManager[Change]:
+        """A change of it, made inside and on record."""
+        return change(self.identity, action, self.arn, account=self.account, after=after)
+
+    def delete(
+        self,
+        action: str,
+        take_away: Callable[[], Departure],
+        *,
+        question: str,
+        yes: bool,
+        said: str = "deleted",
+    ) -> None:
+        """Ask, telling what goes along; take it away, on record; print what went along.
+
+        Raises:
+            click.Abort, click.UsageError: see `Session.confirm`.
+        """
+        also = self.directory.standing_on(self.arn).sentence()
+        self.session.confirm(f"{question}{also}", yes=yes)
+        with self.changing(action) as made:
+            gone = take_away()
+            made.became["took_along"] = gone.as_record()
+        self.session.emit({said: self.arn, "took_along": gone.counts()})
+
+
+@contextmanager
+def about(
+    session: Session, account: str, arn_of: Callable[[str, str], str], name: str
+) -> Iterator[Subject]:
+    """Somebody of an account, who need not be there, by the function that makes their ARN.
+
+    Raises:
+        UsageError, NotFound, SetupError: see `account_of`.
+    """
+    with opened(session) as identity:
+        number = account_of(identity, account)
+        yield Subject(session=session, identity=identity, account=number, arn=arn_of(number, name))
 
 
 def local_user() -> str:

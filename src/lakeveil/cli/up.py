@@ -104,7 +104,7 @@ def _stopping(supervisor: Supervisor) -> threading.Event:
 
 
 def _announce(session: Session, supervisor: Supervisor, home: Prepared, took_s: float) -> None:
-    from lakeveil.wiring.stack import http_url
+    from lakeveil.wiring.profiles import http_url
 
     settings = session.settings
     sources = sorted({c.source_bucket for c in settings.photo_collections()})

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lakeveil.adapters.aws_profiles import write_aws_config, write_profiles
 from lakeveil.adapters.certificates import ensure_certificates
 from lakeveil.adapters.child import ChildSpec
 from lakeveil.adapters.credentials import (
@@ -29,6 +28,7 @@ from lakeveil.adapters.seaweedfs import weed_mini
 from lakeveil.flows.first_account import ADMINISTRATOR
 from lakeveil.settings import Settings
 from lakeveil.wiring.founding import found_account
+from lakeveil.wiring.profiles import http_url, keep_profiles
 from lakeveil.wiring.store_keys import store_ports
 
 Progress = Callable[[str], None]
@@ -101,22 +101,8 @@ def prepared(settings: Settings, say: Progress) -> Iterator[Prepared]:
         keys = dict(credentials.s3)
         if first.key:
             keys[ADMINISTRATOR] = S3Key(first.key.access_key_id, first.key.secret_access_key)
-        write_profiles(home, keys)
-        aws_env = write_aws_config(
-            home,
-            endpoint=settings.s3_endpoint,
-            doors=http_url(settings),
-            region=settings.store.region,
-        )
+        aws_env = keep_profiles(settings, keys)
         yield Prepared(credentials=credentials, aws_env=aws_env, account=first.account)
-
-
-def http_url(settings: Settings) -> str:
-    """Where clients on this machine find the HTTP server."""
-    listens = settings.http.host
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens, listens)  # noqa: S104 - not to listen, to ask
-    host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{settings.ports.http}"
 
 
 def wanted_ports(settings: Settings) -> dict[str, int]:

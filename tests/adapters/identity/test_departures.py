@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, get_type_hints
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from lakeveil.adapters.lake import SqlLake, open_lake
 from lakeveil.core.access.deciding.decide import decide
 from lakeveil.core.access.explaining.access_requests import AccessRequest, RequestState
 from lakeveil.core.access.grants import Grant, OnCatalog, OnTable, TableName
+from lakeveil.core.access.guards import NameGuard
 from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.tags import LFTag
@@ -38,6 +40,13 @@ WHERE_NAMES_COUNT = (
     "lf_grants", "lf_settings", "lf_tags", "lake_databases", "lake_tables", "identity_roles",
     "access_requests",
 )  # fmt: skip
+
+NAMES_IN_SETTINGS = {
+    name
+    for name, kind in get_type_hints(LakeSettings).items()
+    # Which organisations an account is in comes from the account itself.
+    if kind == frozenset[str] and name != "organisations"
+}
 
 
 @pytest.fixture
@@ -86,6 +95,12 @@ def stand(identity: Identity, lake: SqlLake, name: str) -> None:
     requests.add(replace(asked, requester=BOB))
     if arns.parse(name).kind in {arns.Kind.USER, arns.Kind.ROLE}:
         identity.role("trusting", trusting(name, BOB))
+
+
+def naming(*names: str) -> LakeSettings:
+    """Settings that name somebody in each of their lists."""
+    lists: dict[str, Any] = dict.fromkeys(NAMES_IN_SETTINGS, frozenset(names))
+    return LakeSettings(**lists)
 
 
 def give(change: object, name: str, *, table: str = "clicks") -> Grant:
@@ -160,6 +175,40 @@ def test_whoever_is_deleted_stands_nowhere_any_more_and_others_stay(
     assert owners == {"events": "", "clicks": BOB}
     create(identity, name)
     assert where(identity, name) == []
+
+
+def test_a_namesake_is_in_no_list_of_the_settings_that_named_the_one_before(
+    identity: Identity, lake: SqlLake, other_process: SqlLake
+) -> None:
+    create(identity, ANA)
+    guards = frozenset({NameGuard("ip_addr*", "class")})
+    for account in (ACCOUNT, OTHER):
+        with lake.changing() as change:
+            change.put_settings(account, replace(naming(ANA, BOB), guards=guards))
+        # Each list is kept at all, or the test would say nothing of it.
+        settings = other_process.policy().settings_of(account)
+        assert all(getattr(settings, name) == {ANA, BOB} for name in NAMES_IN_SETTINGS)
+
+    gone = delete(identity, ANA)
+    create(identity, ANA)
+
+    assert gone.ties[Tie.ADMINISTRATOR] == tuple(sorted([ACCOUNT, OTHER]))
+    for account in (ACCOUNT, OTHER):
+        left = replace(naming(BOB), guards=guards)
+        assert other_process.policy().settings_of(account) == left
+
+
+@pytest.mark.parametrize("named", [ZOE, CREW])
+def test_an_issuers_people_and_groups_leave_every_list_of_the_settings(
+    identity: Identity, lake: SqlLake, named: str
+) -> None:
+    identity.store.issuers.add(issuer("https://login.example.com"))
+    with lake.changing() as change:
+        change.put_settings(ACCOUNT, naming(named, BOB))
+
+    identity.store.issuers.remove(ACCOUNT, "okta")
+
+    assert lake.policy().settings_of(ACCOUNT) == naming(BOB)
 
 
 def test_what_goes_along_is_told_by_kind_and_id(identity: Identity, lake: SqlLake) -> None:

@@ -44,7 +44,8 @@ _KINDS: Mapping[str, type] = {
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _SETS = {"named", "values"}
-_SETTINGS = ("administrators", "read_only_administrators")
+PRINCIPALS_IN_SETTINGS = ("administrators", "read_only_administrators")
+"""The settings that name principals: whoever is deleted is taken out of each."""
 
 
 def dumps(value: Any) -> str:
@@ -114,7 +115,9 @@ def columns_of(text: str) -> tuple[Column, ...]:
 
 def settings_text(settings: LakeSettings) -> str:
     """An account's settings, but for its organisations: those it cannot choose itself."""
-    fields: dict[str, Any] = {name: sorted(getattr(settings, name)) for name in _SETTINGS}
+    fields: dict[str, Any] = {
+        name: sorted(getattr(settings, name)) for name in PRINCIPALS_IN_SETTINGS
+    }
     fields["guards"] = sorted([guard.pattern, guard.key] for guard in settings.guards)
     return dumps(fields)
 
@@ -123,7 +126,7 @@ def settings_of(text: str | None, organisations: Iterable[str]) -> LakeSettings:
     """The settings of a text that `settings_text` wrote; None is as good as nothing set."""
     found = json.loads(text) if text else {}
     return LakeSettings(
-        **{name: frozenset(found.get(name, ())) for name in _SETTINGS},
+        **{name: frozenset(found.get(name, ())) for name in PRINCIPALS_IN_SETTINGS},
         organisations=frozenset(organisations),
         guards=frozenset(NameGuard(pattern, key) for pattern, key in found.get("guards", ())),
     )

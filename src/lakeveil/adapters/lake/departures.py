@@ -14,7 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lakeveil.adapters.lake.codec import resource_of, settings_of, settings_text
+from lakeveil.adapters.lake.codec import (
+    PRINCIPALS_IN_SETTINGS,
+    resource_of,
+    settings_of,
+    settings_text,
+)
 from lakeveil.adapters.lake.snapshot import raise_policy_version
 from lakeveil.adapters.tables.identity import identity_roles
 from lakeveil.adapters.tables.lake import (
@@ -176,11 +181,10 @@ def _settings(connection: sa.Connection, who: Leaver) -> dict[str, LakeSettings]
     rows = connection.execute(sa.select(lf_settings).order_by(lf_settings.c.account))
     for account, text in rows:
         before = settings_of(text, ())
-        after = replace(
-            before,
-            administrators=_without(before.administrators, who),
-            read_only_administrators=_without(before.read_only_administrators, who),
-        )
+        lists: dict[str, Any] = {
+            name: _without(getattr(before, name), who) for name in PRINCIPALS_IN_SETTINGS
+        }
+        after = replace(before, **lists)
         if after != before:
             found[account] = after
     return found
