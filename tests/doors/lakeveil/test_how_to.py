@@ -47,7 +47,7 @@ def test_calling_it_works_as_documented(
     for block in shown:
         exec(block.text, names)
 
-    assert len(shown) == 4
+    assert len(shown) == 5
     assert lake.sees(ANA) == ["ip_address"]
 
 
