@@ -32,7 +32,8 @@ def main() -> None:
     work = _measure("image_work")
     decisions = _measure("decisions")
     doors = _measure("doors")
-    page = _page(latency, throughput, work) + _governed(decisions, doors)
+    whys = _measure("why")
+    page = _page(latency, throughput, work) + _governed(decisions, doors) + _explained(whys)
     PAGE.write_text(page, "utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
     if wanted.data is None:
@@ -132,6 +133,20 @@ decision and what is shown by it, the operation itself, signatures and AWS's for
 server with threads and event loop, log and metrics.
 
 {_table(shares)}
+"""
+
+
+def _explained(whys: dict[str, Any]) -> str:
+    """What questions about a large lake cost."""
+    return f"""
+## Why
+
+`python -m bench.why`: the operator asks about an analyst with 100 grants, among a hundred others,
+in a lake of {whys["lake"]}. "First" reads the lake, as a command does; "later" is the
+median of questions about other columns to the same process, as a server answers them: it sees what
+was written meanwhile. Seconds of the clock and of the CPU; the machine's load was {whys["load"]}.
+
+{_table(whys["questions"])}
 """
 
 

@@ -10,11 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from lakeveil.adapters.access_requests import SqlAccessRequests
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.tables.requests import access_requests
-from lakeveil.core.access.explaining.access_requests import AccessRequest, RequestState
+from lakeveil.core.access.explaining.access_requests import (
+    ANSWER_WITHIN_S,
+    AccessRequest,
+    RequestState,
+)
 from lakeveil.core.access.grants import TableName
 from lakeveil.errors import Conflict, Unavailable
+from tests.new_database import new_database
 
 HOME = "111111111111"
 ASKED = AccessRequest(
@@ -30,7 +34,7 @@ ASKED = AccessRequest(
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     yield engine
     engine.dispose()
 
@@ -77,6 +81,27 @@ def test_lists_have_the_longest_waiting_first(requests: SqlAccessRequests) -> No
         later.id,
     ]
     assert requests.of_requester("nobody") == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "end"),
+    [
+        (ASKED, ASKED.asked_at + ANSWER_WITHIN_S),
+        (replace(ASKED, state=RequestState.EMERGENCY, answered_at=10.0, until=50.0), 50.0),
+        (replace(ASKED, state=RequestState.APPROVED, answered_at=20.0, until=60.0), 60.0),
+        (replace(ASKED, state=RequestState.DENIED, answered_at=30.0), 30.0),
+        (replace(ASKED, state=RequestState.WITHDRAWN, answered_at=40.0), 40.0),
+    ],
+    ids=lambda one: one.state if isinstance(one, AccessRequest) else "",
+)
+def test_those_that_had_ended_by_a_time_can_be_left_out(
+    requests: SqlAccessRequests, kept: AccessRequest, end: float
+) -> None:
+    found = requests.add(kept)
+    assert found.ends_at == end
+    assert requests.of_account(HOME, since=end - 1) == [found]
+    assert requests.of_account(HOME, since=end) == []
+    assert requests.of_account(HOME, states=frozenset({kept.state}), since=end - 1) == [found]
 
 
 def test_what_somebody_else_changed_is_not_changed_again(requests: SqlAccessRequests) -> None:

@@ -18,14 +18,24 @@ from lakeveil.adapters.lake import open_lake
 from lakeveil.cli.access import command as access_command
 from lakeveil.cli.session import Session
 from lakeveil.cli.why import command as why_command
-from lakeveil.core.access.grants import Grant, OnDatabase, PolicyKind, TableName, TagPolicy
+from lakeveil.core.access.grants import (
+    Grant,
+    OnColumns,
+    OnDatabase,
+    OnTable,
+    PolicyKind,
+    TableName,
+    TagPolicy,
+)
 from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
+from lakeveil.core.access.masks import Mask, MaskKind
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.tags import Expression, LFTag
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.directory import Account
 from lakeveil.errors import LakeveilError
 from lakeveil.ports.lake import Assignment, DatabaseRecord, Location, Place, TableRecord
+from tests.new_database import new_database
 
 HOME = "111111111111"
 ANA, BOB, DAVE = (arns.user_arn(HOME, name) for name in ("ana", "bob", "dave"))
@@ -43,7 +53,7 @@ def laid_down(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the lake of the article: `ads` is open, two columns of `events` are private."""
     home = tmp_path_factory.mktemp("home") / "home"
     home.mkdir(mode=0o700)
-    engine = open_database(f"sqlite:///{home / 'state.db'}")
+    engine = new_database(home / "state.db")
     directory = Directory(engine, SystemClock())
     directory.create_account(Account(id=HOME, name="main"))
     for name in ("ana", "bob", "dave"):
@@ -81,7 +91,7 @@ def laid_down(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _grant(
-    to: str, on: TagPolicy | OnDatabase, permission: Permission = Permission.SELECT
+    to: str, on: TagPolicy | OnDatabase | OnTable, permission: Permission = Permission.SELECT
 ) -> Grant:
     return Grant(
         id="", account=HOME, principal=to, resource=on, permissions=frozenset({permission})
@@ -173,6 +183,57 @@ def test_the_answer_for_programs_has_everything(run: Run) -> None:
         }
     ]
     assert told["fixes"][0]["changes"][0]["commands"]
+
+
+def _mask(to: str, kind: str, column: str) -> None:
+    """A grant of SELECT through a mask."""
+    engine = open_database(Session().settings.database_url)
+    with open_lake(engine).changing() as change:
+        on = OnColumns(HOME, "ads", "events", frozenset({column}))
+        masked = Grant(
+            id="",
+            account=HOME,
+            principal=to,
+            resource=on,
+            permissions=frozenset({Permission.SELECT}),
+            mask=Mask(MaskKind(kind)),
+        )
+        change.put_grant(masked)
+    engine.dispose()
+
+
+def test_the_mask_that_wins_is_named_and_one_that_does_not_fit_is_told(run: Run) -> None:
+    _mask(ANA, "year", "email")
+    out, _, _ = run("why", "ana", "ads.events.email")
+    assert "  mask    null" in out.splitlines()
+    assert "through mask year, which does not fit string and shows NULL" in out
+    _mask(ANA, "hash", "email")
+    out, _, _ = run("why", "ana", "ads.events.email")
+    assert out.startswith("ana sees only a mask of ads.events.email\n")
+    assert "  mask    hash wins over null" in out.splitlines()
+    (column,) = json.loads(run("why", "ana", "ads.events.email", "--json")[0])["columns"]
+    assert column["mask"] == "hash"
+    assert [one["unfit_for"] for one in column["because"]] == ["string", None]
+
+
+def test_who_may_not_describe_a_tag_reads_nothing_of_it_here_either(run: Run) -> None:
+    engine = open_database(Session().settings.database_url)
+    with open_lake(engine).changing() as change:
+        change.set_discoverable(HOME, "ads", "events", on=False)
+        change.put_grant(_grant(ANA, OnTable(HOME, "ads", "events")))
+    engine.dispose()
+    for words in (("ads.events.email",), ("ads.events.email", "--json"), ("ads.events", "--json")):
+        out, _, _ = run("why", "ana", *words, "--as", "ana")
+        assert "private" not in out.replace("non-private", "")
+        assert "dave" not in out
+        # Of their own grants they know what these are on.
+        assert "internal" not in out.replace("class=non-private and owner=internal", "")
+    assert "needs a tag that it does not have" in run("why", "ana", "ads.events.email", "--as",
+                                                      "ana", "--all")[0]  # fmt: skip
+    hidden = run("why", "bob", "ads.events.email", "--as", "bob", "--json")
+    absent = run("why", "bob", "ads.events.nope", "--as", "bob", "--json")
+    assert hidden[2] == absent[2] == 1
+    assert hidden[0] + hidden[1] == (absent[0] + absent[1]).replace("nope", "email")
 
 
 def test_a_table_is_explained_with_equal_reasons_together(run: Run) -> None:
@@ -291,7 +352,7 @@ def test_asking_and_approving_goes_from_end_to_end(run: Run) -> None:
     assert "ads.events.email: hidden -> visible" in err
     assert run("why", "ana", "ads.events.email")[0].startswith("ana may see")
     assert json.loads(run("access", "requests", "--json")[0]) == []
-    (answered,) = json.loads(run("access", "requests", "--every", "--json")[0])
+    (answered,) = json.loads(run("access", "requests", "--all", "--json")[0])
     assert answered["answered_by"] == DAVE
     until = run("access", "extend", answered["grant"], "--until", "2999-12-31", "--json")[0]
     assert json.loads(until)["until"].startswith("3000-01-01")

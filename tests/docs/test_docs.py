@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from demo import stack
 from lakeveil.core.outcomes import Outcome
 from lakeveil.core.photos import Preset, Shape, Style
 from lakeveil.settings import load_settings
+from tests.docs.lake import lay_down
 from tests.docs.markdown import Block, Step, anchors, blocks, headings, links, shows, steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,8 @@ def runnable(document: Path) -> list[Block]:
 
 # It starts with an empty lake in the only account; others add accounts of their own.
 ALONE = {ROOT / "docs" / "tutorial-tables.md"}
+# What it asks about is there; what it says are commands that need nothing to run.
+AT_REST = {ROOT / "docs" / "how-to" / "find-out-why.md"}
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +60,7 @@ review_share = 1.0
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "document", [d for d in DOCUMENTS if runnable(d) and d not in ALONE], ids=name
+    "document", [d for d in DOCUMENTS if runnable(d) and d not in ALONE | AT_REST], ids=name
 )
 def test_every_command_of_a_document_works_and_prints_what_it_shows(
     document: Path, documented_stack: stack.Stack, tmp_path: Path
@@ -73,6 +77,22 @@ def test_a_document_that_starts_from_nothing_works_on_a_new_stack(
         folder = tmp_path / "clone"
         folder.mkdir()
         follow(document, Reader(folder, running))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("document", sorted(AT_REST), ids=name)
+def test_a_document_about_a_lake_with_tables_prints_what_it_shows(
+    document: Path, tmp_path: Path
+) -> None:
+    home, folder = tmp_path / "home", tmp_path / "clone"
+    lay_down(home)
+    config = home / "lakeveil.toml"
+    config.write_text(f"home = {json.dumps(str(home))}\n", "utf-8")
+    folder.mkdir()
+    resting = stack.Stack(
+        home=home, config=config, log=home / "up.log", ports={"s3": 8333, "http": 8190}, ready={}
+    )
+    follow(document, Reader(folder, resting))
 
 
 def follow(document: Path, reader: Reader) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.lakes import World, found, world
+from lakeveil.flows.assign_tags import add_tags
+from lakeveil.flows.change_tags import create_tag
+from tests.flows.lakes import ADMIN, DATABASE, HOME, World, found, world
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,11 @@ def lake(founded: Path, tmp_path: Path) -> Iterator[World]:
     shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
     with world(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def public_lake(lake: World) -> World:
+    """The lake with everything in `ads` tagged public."""
+    create_tag(HOME, "class", ["private", "public"], call=lake.call(ADMIN), desk=lake.desk)
+    add_tags(DATABASE, [("class", "public")], call=lake.call(ADMIN), desk=lake.desk)
+    return lake

@@ -17,7 +17,7 @@ from lakeveil.adapters.identity.directory import Directory
 from lakeveil.adapters.lake import open_lake
 from lakeveil.core.access.deciding.decide import decide
 from lakeveil.core.access.deciding.decision import Decision
-from lakeveil.core.access.grants import Grant, OnTable, Resource, TableName
+from lakeveil.core.access.grants import Grant, OnColumns, OnDatabase, OnTable, Resource, TableName
 from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.identity import arns
@@ -31,6 +31,7 @@ from lakeveil.ports.lake import DatabaseRecord, Location, TableRecord
 
 HOME, OTHER, THIRD = "123456789012", "210987654321", "345678901234"
 EVENTS, CLICKS = TableName(HOME, "ads", "events"), TableName(HOME, "ads", "clicks")
+DATABASE = OnDatabase(HOME, "ads")
 COLUMNS = ("id", "ts", "ip_address", "spend")
 ORGANISATION = f"arn:aws:organizations::{THIRD}:organization/o-a1b2c3d4e5"
 ANALYSTS = arns.group_arn(HOME, "analysts")
@@ -197,3 +198,8 @@ def table_record(name: TableName, columns: tuple[str, ...] = COLUMNS) -> TableRe
 def on_table(name: TableName = EVENTS) -> OnTable:
     """A table as a resource."""
     return OnTable(name.account, name.database, name.table)
+
+
+def columns(*names: str, excluding: bool = False) -> OnColumns:
+    """Columns of `events` as a resource: these, or all but these."""
+    return OnColumns(HOME, "ads", "events", frozenset(names), excluding=excluding)

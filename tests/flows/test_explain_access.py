@@ -5,33 +5,39 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from lakeveil.adapters.kept_lake import KeptLake
 from lakeveil.core.access.changing.change_space import ChangeKind
 from lakeveil.core.access.deciding.decision import Outcome
 from lakeveil.core.access.explaining.askers import Asker, Operator
-from lakeveil.core.access.explaining.explain import ObstacleKind, SetBy
+from lakeveil.core.access.explaining.explain import Explanation, ObstacleKind, SetBy
+from lakeveil.core.access.explaining.told import UNTOLD
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import (
     DataCellsFilter,
     Grant,
     OnColumns,
     OnDatabase,
     OnFilter,
+    OnTable,
+    OnTag,
     PolicyKind,
     Resource,
     TableName,
     TagPolicy,
 )
 from lakeveil.core.access.permissions import Permission
-from lakeveil.core.access.tags import Expression, LFTag
+from lakeveil.core.access.tags import Expression, LFTag, SavedExpression
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import LakeveilError, NotFound, Refused
 from lakeveil.flows.explain_access import Why, WhyDatabase, why, why_database
-from lakeveil.ports.lake import Assignment, LakeReader, Place
+from lakeveil.flows.look_at_tags import tags_of_table
+from lakeveil.ports.lake import Assignment, LakeReader, Place, TableRecord
 from tests.flows.lakes import (
     ADMIN,
     ANALYSTS,
@@ -159,7 +165,9 @@ def ask(
     )
 
 
-def ask_database(here: World, asker: Asker, database: str = "ads", about: str = "") -> WhyDatabase:
+def ask_database(
+    here: World, asker: Asker, database: str = "ads", about: str = "", **more: object
+) -> WhyDatabase:
     return why_database(
         asker,
         about or asker.arn,
@@ -168,7 +176,19 @@ def ask_database(here: World, asker: Asker, database: str = "ads", about: str = 
         lake=here.desk.lake,
         people=Everybody(),
         clock=here.clock,
+        **more,  # type: ignore[arg-type]
     )
+
+
+def told(here: World, asker: Asker, column: str, **more: object) -> Explanation:
+    """What somebody is told of one column."""
+    (one,) = ask(here, asker, column, **more).columns  # type: ignore[arg-type]
+    return one
+
+
+def may_describe(here: World, who: Principal, *values: str) -> None:
+    """Let somebody describe these values of `class`."""
+    here.grant(ADMIN, who.arn, OnTag(HOME, "class", frozenset(values)), P.DESCRIBE)
 
 
 def hide(here: World, table: str = "events") -> None:
@@ -349,3 +369,149 @@ def test_a_database_that_may_not_be_known_is_not_there(here: World) -> None:
     assert answers[0] == answers[1]
     with pytest.raises(LakeveilError):
         ask_database(here, CARL)
+
+
+def test_a_tag_that_may_not_be_described_is_not_told_nor_who_set_it(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    hide(here)
+    assert told(here, ANA, "id").tags == ()
+    may_describe(here, ANA, "private")
+    assert told(here, ANA, "id").tags == ()
+
+
+def test_a_tag_is_told_to_who_may_describe_its_value_and_not_who_set_it(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    hide(here)
+    may_describe(here, ANA, "non-private")
+    (tag,) = told(here, ANA, "id").tags
+    assert (tag.key, tag.value, tag.layer, tag.set_by) == ("class", "non-private", "database", None)
+    resource = tags_of_table(
+        Authority(who=ANA, policy=here.desk.lake.policy(), now=here.clock.now()),
+        found_record(here).table,
+        assigned=False,
+    )
+    assert {tag.key: tag.value} == resource.columns["id"]
+
+
+def test_the_owner_is_told_every_tag_of_the_table_and_who_set_it(here: World) -> None:
+    hide(here)
+    (tag,) = told(here, OWNER, "ip_address").tags
+    assert (tag.value, tag.set_by) == ("private", SetBy(OWNER.arn, 1.0))
+
+
+def test_what_is_discoverable_tells_its_tags_and_not_who_set_them(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    one = told(here, ANA, "ip_address")
+    assert [(tag.key, tag.value, tag.set_by) for tag in one.tags] == [("class", "private", None)]
+    assert one.nearest is not None
+    ((obstacle,),) = [one.nearest.obstacles]
+    assert (obstacle.key, obstacle.has) == ("class", "private")
+
+
+def test_an_obstacle_does_not_tell_the_tag_that_may_not_be_described(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, on_table(), P.SELECT)
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    hide(here)
+    (failing,) = told(here, ANA, "ip_address").failing
+    assert failing.obstacles == (UNTOLD,)
+    may_describe(here, ANA, "private")
+    (failing,) = told(here, ANA, "ip_address").failing
+    assert [(one.key, one.has) for one in failing.obstacles] == [("class", "private")]
+
+
+def test_that_a_column_has_no_value_is_told_to_who_may_describe_all_of_them(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, on_table(), P.SELECT)
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    with here.desk.lake.changing() as change:
+        change.unassign(Place(HOME, "ads"), "class")
+    hide(here)
+    may_describe(here, ANA, "non-private", "private")
+    assert told(here, ANA, "id").failing[0].obstacles == (UNTOLD,)
+    may_describe(here, ANA, "*")
+    assert told(here, ANA, "id").failing[0].obstacles[0].has is None
+    assert told(here, ANA, "id").failing[0].obstacles[0].key == "class"
+
+
+def test_what_a_saved_expression_needs_is_told_as_far_as_its_tags_may_be_known(
+    here: World,
+) -> None:
+    with here.desk.lake.changing() as change:
+        body = Expression.of({"class": ["non-private"]})
+        change.put_expression(SavedExpression(account=HOME, name="open", body=body))
+    here.grant(ADMIN, ANA.arn, TagPolicy(HOME, PolicyKind.TABLE, name="open"), P.SELECT)
+    assert told(here, ANA, "ip_address").failing[0].obstacles == (UNTOLD,)
+    may_describe(here, ANA, "non-private")
+    (obstacle,) = told(here, ANA, "ip_address").failing[0].obstacles
+    assert obstacle.needs == {"non-private"}
+
+
+def test_a_grant_that_ended_does_not_name_the_columns_that_it_would_show(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    hide(here)
+    ended = Grant(
+        id="",
+        account=HOME,
+        principal=ANA.arn,
+        resource=OnColumns(HOME, "ads", "events", frozenset({"id", "ip_address"})),
+        permissions=frozenset({P.SELECT}),
+        expires_at=here.clock.now() - 1,
+    )
+    with here.desk.lake.changing() as change:
+        change.put_grant(ended)
+        for excluding, named in ((False, {"ip_address"}), (True, {"ip_address"})):
+            on = OnColumns(HOME, "ads", "events", frozenset(named), excluding=excluding)
+            change.put_grant(replace(ended, resource=on))
+    assert [one.grant.resource for one in told(here, ANA, "id").failing] == [
+        OnColumns(HOME, "ads", "events", frozenset({"id"})),
+        OnTable(HOME, "ads", "events"),
+    ]
+    assert len(told(here, OPERATOR, "id", about=ANA.arn).failing) == 3
+
+
+def test_how_many_columns_are_hidden_is_told_of_what_may_be_discovered(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    assert [one.hidden for one in ask_database(here, ANA).tables] == [0, 1]
+    hide(here)
+    assert [one.hidden for one in ask_database(here, ANA).tables] == [0, 0]
+    assert [one.hidden for one in ask_database(here, OPERATOR, about=ANA.arn).tables] == [0, 1]
+
+
+def test_no_change_is_told_to_who_may_not_know_everything(here: World) -> None:
+    for asker in (ANA, OWNER):
+        answer = ask(here, asker)
+        assert (answer.fixes, answer.state) == ((), None)
+
+
+def test_a_lake_that_is_kept_gives_the_same_answers(here: World) -> None:
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    here.grant(ADMIN, ANALYSTS, on_table(), P.SELECT)
+    kept = KeptLake(here.engine)
+    for discoverable in (True, False):
+        if not discoverable:
+            hide(here)
+        for asker in (OPERATOR, ANA, OWNER, BOB):
+            about = BOB.arn if asker is OPERATOR else asker.arn
+            assert ask_database(here, asker, about=about, kept=kept) == ask_database(
+                here, asker, about=about
+            )
+        mine = ask(here, OPERATOR, about=BOB.arn, kept=kept)
+        assert mine.fixes
+        assert mine == ask(here, OPERATOR, about=BOB.arn)
+
+
+def test_what_a_kept_lake_has_weighed_is_weighed_anew_once_a_table_changed(here: World) -> None:
+    kept = KeptLake(here.engine)
+    here.grant(ADMIN, ANA.arn, open_class(), P.SELECT)
+    before = ask(here, OPERATOR, about=ANA.arn, kept=kept)
+    place = Place(HOME, "ads", "clicks", "id")
+    with here.desk.lake.changing() as change:
+        change.assign(Assignment(place=place, key="class", value="private"))
+    after = ask(here, OPERATOR, about=ANA.arn, kept=kept)
+    assert after == ask(here, OPERATOR, about=ANA.arn)
+    assert [one.beyond for one in after.fixes] != [one.beyond for one in before.fixes]
+
+
+def found_record(here: World) -> TableRecord:
+    record = here.desk.lake.table(EVENTS)
+    assert record is not None
+    return record

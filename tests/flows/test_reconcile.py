@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeveil.adapters.clock import ManualClock
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.ledger import SqlLedger
 from lakeveil.adapters.memory import InMemoryObjectStore
 from lakeveil.adapters.queue_memory import MemoryQueue
@@ -27,19 +23,12 @@ from lakeveil.core.photos import Collection
 from lakeveil.errors import Unavailable
 from lakeveil.flows.reconcile import ASK_AGAIN_S, Asked, Reconciled, reconcile
 from lakeveil.ports import ObjectInfo
+from tests.new_database import new_database
 
 PHOTOS = Collection(
     name="photos", source_bucket="photos", source_prefix="in/", release_bucket="released"
 )
 GRACE_S = 30.0
-
-
-@cache
-def _migrated() -> Path:
-    path = Path(mkdtemp(prefix="lakeveil-test-")) / "state.db"
-    atexit.register(shutil.rmtree, path.parent)
-    open_database(f"sqlite:///{path}").dispose()
-    return path
 
 
 class World:
@@ -48,8 +37,7 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.clock = ManualClock()
         self.store = InMemoryObjectStore(self.clock)
-        shutil.copyfile(_migrated(), directory / "state.db")
-        self.engine = open_database(f"sqlite:///{directory / 'state.db'}")
+        self.engine = new_database(directory / "state.db")
         self.ledger = SqlLedger(self.engine, self.clock)
         self.queue = MemoryQueue(now=self.clock.now)
         self.asked = Asked(self.clock)

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeveil.adapters.clock import ManualClock
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.ledger import SqlLedger
 from lakeveil.adapters.memory import InMemoryObjectStore
 from lakeveil.core.events import Change, ObjectEvent
@@ -24,6 +23,7 @@ from lakeveil.errors import BadPhoto, DetectorFailed, Unavailable
 from lakeveil.flows.redact_photo import PhotoPath, redact_photo
 from lakeveil.ports import ObjectInfo
 from tests.flows.darkrooms import UppercaseDarkroom
+from tests.new_database import new_database
 
 KEY = "party/a b.jpg"
 PHOTOS = Collection(name="photos", source_bucket="in", release_bucket="out", review_share=0.0)
@@ -45,7 +45,7 @@ class Bench:
     def __init__(self, directory: Path, *, versioned: frozenset[str] = frozenset()) -> None:
         self.clock = ManualClock()
         self.store = InMemoryObjectStore(self.clock, versioned=versioned)
-        self.engine = open_database(f"sqlite:///{directory / 'state.db'}")
+        self.engine = new_database(directory / "state.db")
         self.ledger = SqlLedger(self.engine, self.clock)
         self.darkroom = UppercaseDarkroom()
         self.path = self.path_of("worker-1")

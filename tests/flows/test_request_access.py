@@ -14,6 +14,7 @@ from lakeveil.core.access.explaining.access_requests import (
     ANSWER_WITHIN_S,
     BREAK_GLASS,
     DAY_S,
+    LISTED_S,
     MAX_EMERGENCY_S,
     AccessRequest,
     RequestState,
@@ -441,6 +442,18 @@ def test_rights_that_another_account_gave_break_no_glass_here(office: Office) ->
         emergency(office, carl)
     with pytest.raises(Refused, match="break the glass"):
         break_glass(carl, EVENTS, ("id",), "why not", seconds=60, desk=office.desk)
+
+
+def test_an_emergency_is_listed_until_a_week_after_it_ended(office: Office) -> None:
+    done = emergency(office, ADMIN)
+    waits = office.ask()
+    office.here.clock.sleep(3_600.0 + LISTED_S - 1)
+    listed = requests_for(ADMIN, HOME, desk=office.desk, every=False)
+    assert {one.id for one in listed} == {done.id, waits.id}
+    office.here.clock.sleep(2)
+    assert requests_for(ADMIN, HOME, desk=office.desk, every=False) == [waits]
+    assert len(requests_for(ADMIN, HOME, desk=office.desk)) == 2
+    assert requests_for(BOB, HOME, desk=office.desk, every=False) == []
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, MAX_EMERGENCY_S + 1])

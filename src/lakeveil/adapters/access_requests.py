@@ -12,11 +12,24 @@ import sqlalchemy as sa
 
 from lakeveil.adapters.database import reading, transaction
 from lakeveil.adapters.tables.requests import access_requests
-from lakeveil.core.access.explaining.access_requests import AccessRequest, RequestState
+from lakeveil.core.access.explaining.access_requests import (
+    ANSWER_WITHIN_S,
+    AccessRequest,
+    RequestState,
+)
 from lakeveil.core.access.grants import TableName
 from lakeveil.errors import Conflict
 
 _T = access_requests
+# As `AccessRequest.ends_at` has it.
+_ends_at = sa.func.coalesce(
+    sa.case(
+        (_T.c.state.in_([RequestState.APPROVED, RequestState.EMERGENCY]), _T.c.until),
+        (_T.c.state.in_([RequestState.DENIED, RequestState.WITHDRAWN]), _T.c.answered_at),
+        else_=None,
+    ),
+    _T.c.asked_at + ANSWER_WITHIN_S,
+)
 
 
 class SqlAccessRequests:
@@ -39,12 +52,18 @@ class SqlAccessRequests:
         return None if row is None else _request(row)
 
     def of_account(
-        self, account: str, *, states: frozenset[RequestState] = frozenset()
+        self,
+        account: str,
+        *,
+        states: frozenset[RequestState] = frozenset(),
+        since: float | None = None,
     ) -> Sequence[AccessRequest]:
         """See `AccessRequests`."""
         query = sa.select(_T).where(_T.c.account == account)
         if states:
             query = query.where(_T.c.state.in_(sorted(states)))
+        if since is not None:
+            query = query.where(_ends_at > since)
         return self._all(query)
 
     def of_requester(self, arn: str) -> Sequence[AccessRequest]:

@@ -24,7 +24,6 @@ from lakeveil.core.access.explaining.access_requests import (
     DEFAULT_DAYS,
     MAX_DAYS,
     AccessRequest,
-    RequestState,
 )
 
 COLUMNS = ["id", "state", "requester", "columns", "asked_at", "until", "reason"]
@@ -62,7 +61,7 @@ def request(session: Session, what: str, asker: str, reason: str, account: str) 
 
 @click.command(name="requests")
 @click.argument("request_id", metavar="[ID]", required=False)
-@click.option("--every", is_flag=True, help="Answered ones, too.")
+@click.option("--all", "every", is_flag=True, help="Answered ones, too, and all that ended.")
 @as_option
 @account_option
 @json_option
@@ -70,7 +69,10 @@ def request(session: Session, what: str, asker: str, reason: str, account: str) 
 def list_requests(
     session: Session, request_id: str | None, asker: str, account: str, *, every: bool
 ) -> None:
-    """List the requests, or show one with what approving it would expose."""
+    """List the requests, or show one with what approving it would expose.
+
+    Listed are those that wait for an answer and emergencies, until 7 days after they ended.
+    """
     from lakeveil.flows.request_access import preview, requests_for
 
     with opened(session) as desk:
@@ -87,10 +89,9 @@ def list_requests(
                 }
             )
             return
-        found = requests_for(who, account, desk=desk)
-    open_states = {RequestState.PENDING, RequestState.EMERGENCY}
+        found = requests_for(who, account, desk=desk, every=every)
     session.emit_rows(
-        [_document(one) for one in found if every or one.state in open_states],
+        [_document(one) for one in found],
         COLUMNS,
         empty="no requests wait for an answer",
     )

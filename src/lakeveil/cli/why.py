@@ -71,6 +71,7 @@ def command(
                 why_database(
                     who, about, account, place.database,
                     lake=desk.lake, people=desk.people, clock=desk.clock, groups=groups,
+                    kept=desk.kept,
                 ),
             )  # fmt: skip
             return
@@ -85,6 +86,7 @@ def command(
             clock=desk.clock,
             groups=groups,
             kinds=frozenset(ChangeKind) - {ChangeKind(kind) for kind in without},
+            kept=desk.kept,
         )
     if session.as_json:
         session.emit(why_text.document(answer))

@@ -19,6 +19,7 @@ from lakeveil.core.access.explaining.explain import (
     ObstacleKind,
 )
 from lakeveil.core.access.explaining.fixes import Fix
+from lakeveil.core.access.explaining.told import UNTOLD
 from lakeveil.flows.explain_access import Why
 
 _FIXES = 5
@@ -35,6 +36,8 @@ def column_text(why: Why, *, every: bool = False, with_commands: bool = False) -
     lines = [f"{spoken(one.principal)} {_SAID[one.outcome]} {one.table}.{one.column}"]
     if one.outcome is not Outcome.HIDDEN and not one.rows.every:
         lines.append(f"  rows    {one.rows.text()}")
+    if one.masks:
+        lines.append(f"  mask    {_masks(one)}")
     if one.tags:
         lines.append(f"  tags    {' · '.join(_tag(tag) for tag in one.tags)}")
     lines += [f"  because {_contributing(each)}" for each in one.contributing]
@@ -83,10 +86,11 @@ def fix_document(fix: Fix, state: LakeState) -> dict[str, Any]:
             {"words": words(change, state), "commands": commands(change, state)}
             for change in fix.changes
         ],
-        "exposes": [gain_document(gain) for gain in fix.exposure.gains],
-        "takes": [gain_document(gain) for gain in fix.exposure.losses],
+        "exposes": [gain_document(gain) for gain in fix.exposure.gains] if fix.exposure else None,
+        "takes": [gain_document(gain) for gain in fix.exposure.losses] if fix.exposure else None,
         "to_others": fix.others,
         "beyond_the_column": fix.beyond,
+        "lost": fix.lost,
     }
 
 
@@ -111,6 +115,8 @@ def exposure_text(gains: Sequence[Gain], losses: Sequence[Gain]) -> str:
 
 def obstacle_text(obstacle: Obstacle) -> str:
     """What a grant fails on."""
+    if obstacle == UNTOLD:
+        return "needs a tag that it does not have"
     needed = "|".join(sorted(obstacle.needs))
     absent = " (there is none)" if obstacle.has is None else ""
     return {
@@ -135,12 +141,17 @@ def _fixes(fixes: Sequence[Fix], state: LakeState, with_commands: bool) -> Itera
     said = ["; ".join(words(change, state) for change in fix.changes) for fix in fixes]
     width = max(len(text) for text in said)
     for number, (fix, text) in enumerate(zip(fixes, said, strict=True), start=1):
-        yield f"    {number} {text:<{width}}  " + exposure_text(
-            fix.exposure.gains, fix.exposure.losses
-        )
+        yield f"    {number} {text:<{width}}  {_weight(fix)}"
         if with_commands:
             for change in fix.changes:
                 yield from (f"      {line}" for line in commands(change, state))
+
+
+def _weight(fix: Fix) -> str:
+    if fix.exposure is not None:
+        return exposure_text(fix.exposure.gains, fix.exposure.losses)
+    takes = f", takes {fix.lost} cells" if fix.lost else ""
+    return f"exposes {fix.beyond + 1} columns to 1 principal{takes}"
 
 
 def _failing(failing: Sequence[Failing], *, every: bool) -> Iterator[str]:
@@ -158,7 +169,16 @@ def _contributing(one: Contributing) -> str:
     text = f"grant {one.grant} to {spoken(one.via)}"
     if one.mask:
         text += f", through mask {one.mask}"
+    if one.unfit_for:
+        text += f", which does not fit {one.unfit_for} and shows NULL"
     return f"{text}, through filter {one.filter}" if one.filter else text
+
+
+def _masks(one: Explanation) -> str:
+    first, *others = (str(mask) for mask, _ in one.masks)
+    beaten = [str(mask) for mask in one.beaten]
+    text = f"{first} wins over {', '.join(beaten)}" if beaten else first
+    return f"{text}; in further rows {', then '.join(others)}" if others else text
 
 
 def _tag(tag: EffectiveTag) -> str:
@@ -215,6 +235,7 @@ def _explanation(one: Explanation) -> dict[str, Any]:
         "column": one.column,
         "outcome": one.outcome.value,
         "rows": one.rows.text(),
+        "mask": str(one.masks[0][0]) if one.masks else None,
         "masks": [{"mask": str(mask), "rows": rows.text()} for mask, rows in one.masks],
         "knows_of_table": one.exists,
         "governed": one.governed,
@@ -236,6 +257,7 @@ def _explanation(one: Explanation) -> dict[str, Any]:
                 "grant": each.grant,
                 "via": each.via,
                 "mask": str(each.mask) if each.mask else None,
+                "unfit_for": each.unfit_for or None,
                 "filter": each.filter or None,
             }
             for each in one.contributing

@@ -4,7 +4,8 @@ Everybody may ask about themselves; about others only who views everything of th
 operator. For the others rule 8 of the lake holds: what you may not see does not exist. A table that
 the asker can neither describe nor discover gets the very answer of one that is not there, and on
 the same path: one look into the catalog, one decision. Nobody else's access, no text of a row
-filter and no smallest change is told to them; they can ask for access instead.
+filter and no smallest change is told to them, and of tags what they may know (`told`); they can ask
+for access instead.
 """
 
 from __future__ import annotations
@@ -14,33 +15,31 @@ from dataclasses import dataclass, replace
 
 from lakeveil.core.access.changing.change_space import EVERY_KIND, ChangeKind
 from lakeveil.core.access.changing.changes import LakeState
-from lakeveil.core.access.deciding.decide import decide
-from lakeveil.core.access.deciding.decision import Decision, Outcome
 from lakeveil.core.access.explaining.askers import Asker, Operator, views
 from lakeveil.core.access.explaining.explain import Explanation, History, SetBy, explain
 from lakeveil.core.access.explaining.fixes import Fix, smallest_changes
+from lakeveil.core.access.explaining.summaries import TableSummary, summaries
+from lakeveil.core.access.explaining.told import Telling
+from lakeveil.core.access.explaining.weighing import Weighing
 from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Policy, Table
 from lakeveil.core.access.permissions import Permissions
-from lakeveil.core.access.rows import ALL, Rows
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import NotFound, Refused
-from lakeveil.flows.lake_state import exposing, read_state
+from lakeveil.flows.whole_lake import everybody, whole_lake
 from lakeveil.ports import Clock
 from lakeveil.ports.access_requests import People
 from lakeveil.ports.lake import LakeReader, TableRecord
-
-SOME_ROWS = Rows.where("a row filter")
-"""Stands for the text of a row filter, which holds values, where it is not told."""
+from lakeveil.ports.whole_lake import WholeLakes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
     """The answer about a table's columns, in their order, or about one.
 
-    `everything` says whether all of it is told. `fixes` are for one column, and `state` is what
-    they were found in; both only with `everything`.
+    `everything` says whether all of it is told. `fixes` are for one column, and `state` is as much
+    as they were found in: this table, everybody and the policy; both only with `everything`.
     """
 
     principal: Principal
@@ -49,16 +48,6 @@ class Why:
     everything: bool
     fixes: tuple[Fix, ...] = ()
     state: LakeState | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableSummary:
-    """How many columns of a table somebody sees, masked, and not at all."""
-
-    table: TableName
-    visible: int
-    masked: int
-    hidden: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +71,12 @@ def why(
     clock: Clock,
     groups: Sequence[str] = (),
     kinds: frozenset[ChangeKind] = EVERY_KIND,
+    kept: WholeLakes | None = None,
 ) -> Why:
     """Why the principal `about` (an identifier) sees a table's columns, or one, or does not.
 
     `groups` are identifiers that speak for it besides those of the directory: an issuer's groups.
+    The whole lake is needed for what the smallest changes expose, and for nothing else.
 
     Raises:
         Refused: the asker may ask about itself only.
@@ -105,19 +96,23 @@ def why(
         for one in columns
     )
     if not everything:
+        telling = _telling(who, found, policy, now)
         return Why(
             principal=who,
             record=record,
-            columns=tuple(_without_values(one) for one in explanations),
+            columns=tuple(telling.of(one) for one in explanations),
             everything=False,
         )
     if column is None:
         return Why(principal=who, record=record, columns=explanations, everything=True)
-    state = read_state(lake, people)
-    state = replace(state, principals={**state.principals, who.arn: who})
-    fixes = smallest_changes(
-        who, name, column, state, now=now, kinds=kinds, expose=exposing(state, now=now)
-    )
+    with whole_lake(lake, people, kept=kept) as whole:
+        state = LakeState(
+            tables={name: whole.index.table(name)},
+            policy=whole.policy,
+            principals=everybody(whole.policy, people) | {who.arn: who},
+        )
+        weighing = Weighing(whole, state.principals, now=now)
+        fixes = smallest_changes(who, name, column, state, now=now, kinds=kinds, weigher=weighing)
     return Why(
         principal=who,
         record=record,
@@ -138,6 +133,7 @@ def why_database(
     people: People,
     clock: Clock,
     groups: Sequence[str] = (),
+    kept: WholeLakes | None = None,
 ) -> WhyDatabase:
     """What somebody may do with a database, and how much of its tables they see.
 
@@ -158,19 +154,22 @@ def why_database(
             why="it does not exist, or not for you",
             fix="check the name, or ask its owner",
         )
-    return WhyDatabase(
-        principal=who,
-        database=database,
-        permissions=authority.database(found.database)[0],
-        tables=tuple(
-            _summary(decision)
-            for one in lake.tables(account, database)
-            for decision in [decide(who, one.table, policy, now=now)]
-            if everything
-            or decision.exists
-            or (discovers and one.discoverable and one.table.governed)
-        ),
-    )
+    with whole_lake(lake, people, kept=kept, only=(account, database)) as whole:
+        tables = summaries(
+            who,
+            account,
+            database,
+            whole,
+            now=now,
+            everything=everything,
+            discovers=discovers,
+        )
+        return WhyDatabase(
+            principal=who,
+            database=database,
+            permissions=authority.database(found.database)[0],
+            tables=tuple(tables),
+        )
 
 
 def check_asks(asker: Asker, about: str, *, everything: bool) -> None:
@@ -213,6 +212,8 @@ class FoundTable:
 
     record: TableRecord
     columns: tuple[str, ...]
+    discovered: bool
+    """Whether it is discoverable to whoever asks."""
 
 
 def found_table(
@@ -230,6 +231,7 @@ def found_table(
     # Decided for what is not there, too: how long an answer takes tells nothing then.
     table = record.table if record else Table(name=name, columns=())
     every = tuple(column.name for column in table.columns)
+    discovered = False
     if isinstance(asker, Operator):
         exists, columns = True, every
     else:
@@ -243,14 +245,14 @@ def found_table(
             and database.discoverable
             and table.governed
         ):
-            exists, columns = True, every
+            exists, columns, discovered = True, every, True
     if record is None or not exists:
         raise NotFound(
             f"there is no table `{name}`",
             why="it does not exist, or not for you",
             fix="check the name, or ask its owner",
         )
-    return FoundTable(record=record, columns=columns)
+    return FoundTable(record=record, columns=columns, discovered=discovered)
 
 
 def no_column(name: TableName, column: str) -> NotFound:
@@ -282,23 +284,10 @@ def history_of(lake: LakeReader, name: TableName, column: str) -> History:
     return found
 
 
-def _without_values(explanation: Explanation) -> Explanation:
-    return replace(
-        explanation,
-        rows=_unspoken(explanation.rows),
-        masks=tuple((mask, _unspoken(rows)) for mask, rows in explanation.masks),
-    )
-
-
-def _unspoken(rows: Rows) -> Rows:
-    return rows if rows == ALL or not rows else SOME_ROWS
-
-
-def _summary(decision: Decision) -> TableSummary:
-    counts = [column.outcome for column in decision.columns]
-    return TableSummary(
-        table=decision.table,
-        visible=counts.count(Outcome.VISIBLE),
-        masked=counts.count(Outcome.MASKED),
-        hidden=counts.count(Outcome.HIDDEN),
+def _telling(who: Principal, found: FoundTable, policy: Policy, now: float) -> Telling:
+    return Telling(
+        authority=Authority(who=who, policy=policy, now=now),
+        table=found.record.table,
+        columns=frozenset(found.columns),
+        discovered=found.discovered,
     )

@@ -14,6 +14,7 @@ from lakeveil.core.access.changing.changes import AddGrant
 from lakeveil.core.access.changing.exposure import Exposure
 from lakeveil.core.access.explaining.access_requests import (
     BREAK_GLASS,
+    LISTED_S,
     AccessRequest,
     Approvers,
     RequestState,
@@ -26,13 +27,13 @@ from lakeveil.core.access.explaining.access_requests import (
     withdrawn,
 )
 from lakeveil.core.access.explaining.askers import Asker, administers, views
+from lakeveil.core.access.explaining.weighing import Weighing
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Policy
 from lakeveil.core.audit import Json
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import Conflict, NotFound, Refused
 from lakeveil.flows.explain_access import found_table, no_column
-from lakeveil.flows.lake_state import exposing, read_state
 from lakeveil.flows.request_desk import (
     RequestDesk,
     approvers_of,
@@ -40,9 +41,12 @@ from lakeveil.flows.request_desk import (
     standing_in,
     write_grant,
 )
+from lakeveil.flows.whole_lake import everybody, whole_lake
 
 MAX_PENDING = 50
 """Of one requester: a queue that somebody floods is one that nobody reads."""
+
+_LISTED = frozenset({RequestState.PENDING, RequestState.EMERGENCY})
 
 REQUEST, APPROVE, DENY, WITHDRAW = (
     f"lakeveil:{verb}AccessRequest" for verb in ("Create", "Approve", "Deny", "Withdraw")
@@ -94,15 +98,26 @@ def request_access(
     return kept
 
 
-def requests_for(asker: Asker, account: str, *, desk: RequestDesk) -> list[AccessRequest]:
-    """The requests in an account that the asker made, may answer, or may look at."""
+def requests_for(
+    asker: Asker, account: str, *, desk: RequestDesk, every: bool = True
+) -> list[AccessRequest]:
+    """The requests in an account that the asker made, may answer, or may look at.
+
+    Without `every`, those that wait for an answer and those of an emergency, until `LISTED_S` after
+    they ended.
+    """
     now, policy = desk.clock.now(), desk.lake.policy()
-    every = [one.at(now) for one in desk.requests.of_account(account)]
+    kept = (
+        desk.requests.of_account(account)
+        if every
+        else desk.requests.of_account(account, states=_LISTED, since=now - LISTED_S)
+    )
+    found = [one.at(now) for one in kept]
     if views(asker, account, policy):
-        return every
+        return found
     return [
         one
-        for one in every
+        for one in found
         if isinstance(asker, Principal)
         and (one.is_of(asker) or _may_answer(asker, one, desk, policy, now))
     ]
@@ -249,16 +264,16 @@ def _as_approver(
 
 
 def _exposure(request: AccessRequest, desk: RequestDesk) -> Exposure:
-    state = read_state(desk.lake, desk.people)
-    if request.requester not in state.principals:
-        who = desk.people.principal(request.requester)
-        if who is not None:
-            state = replace(state, principals={**state.principals, who.arn: who})
     now = desk.clock.now()
     # As if it were approved now: what matters is which cells open, not until when.
     asked = replace(request, state=RequestState.APPROVED, until=now + 1.0)
     change = AddGrant(replace(grant_of(asked), id="proposed"))
-    return exposing(state, now=now)([change], state, now)
+    with whole_lake(desk.lake, desk.people, kept=desk.kept) as whole:
+        principals = everybody(whole.policy, desk.people)
+        who = principals.get(request.requester) or desk.people.principal(request.requester)
+        if who is not None:
+            principals[who.arn] = who
+        return Weighing(whole, principals, now=now).exposed([change])
 
 
 def _approvers(

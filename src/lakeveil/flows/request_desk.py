@@ -30,6 +30,7 @@ from lakeveil.ports import Clock
 from lakeveil.ports.access_requests import AccessRequests, People
 from lakeveil.ports.audit import AuditLog
 from lakeveil.ports.lake import Lake, LakeReader
+from lakeveil.ports.whole_lake import WholeLakes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class RequestDesk:
     """What requests are made and answered with.
 
     `operator` is who types for whoever asks, where that is somebody else; it goes on record.
+    `kept` has the whole lake ready; without it, it is read anew for each question that needs it.
     """
 
     lake: Lake
@@ -45,6 +47,7 @@ class RequestDesk:
     audit: AuditLog
     clock: Clock
     operator: str = ""
+    kept: WholeLakes | None = None
 
 
 def approvers_of(

@@ -21,9 +21,16 @@ class AccessRequests(Protocol):
         ...
 
     def of_account(
-        self, account: str, *, states: frozenset[RequestState] = frozenset()
+        self,
+        account: str,
+        *,
+        states: frozenset[RequestState] = frozenset(),
+        since: float | None = None,
     ) -> Sequence[AccessRequest]:
-        """The requests for tables of an account, the longest waiting first; no state: all."""
+        """The requests for tables of an account, the longest waiting first; no state: all.
+
+        With `since` (UTC seconds), those that had not ended by then (`AccessRequest.ends_at`).
+        """
         ...
 
     def of_requester(self, arn: str) -> Sequence[AccessRequest]:

@@ -12,6 +12,7 @@ from lakeveil.adapters.audit_log import open_audit_log
 from lakeveil.adapters.clock import SystemClock
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.identity.directory import Directory
+from lakeveil.adapters.kept_lake import KeptLake
 from lakeveil.adapters.lake import open_lake
 from lakeveil.adapters.people import DirectoryPeople
 from lakeveil.flows.request_desk import RequestDesk
@@ -41,6 +42,7 @@ def access_over(
         lake=open_lake(engine),
         people=DirectoryPeople(Directory(engine, clock)),
         requests=SqlAccessRequests(engine),
+        kept=KeptLake(engine),
         audit=open_audit_log(engine, settings.home_path, writer=writer, clock=clock),
         clock=clock,
         operator=operator,

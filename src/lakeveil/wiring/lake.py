@@ -12,6 +12,7 @@ from lakeveil.adapters.clock import SystemClock
 from lakeveil.adapters.iceberg import SqlIcebergCatalog
 from lakeveil.adapters.identity import IdentityStore
 from lakeveil.adapters.identity.registry import Registry
+from lakeveil.adapters.kept_lake import KeptLake
 from lakeveil.adapters.lake import SqlLake, open_lake
 from lakeveil.adapters.oidc import OidcVerifier
 from lakeveil.adapters.people import DirectoryPeople
@@ -60,6 +61,7 @@ def lake_over(engine: sa.Engine, settings: Settings, *, writer: str) -> LakePart
             lake=lake,
             people=DirectoryPeople(identity.store.directory),
             requests=SqlAccessRequests(engine),
+            kept=KeptLake(engine),
             audit=identity.audit,
             clock=clock,
         ),

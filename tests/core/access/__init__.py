@@ -1,1 +1,1 @@
-"""The decision: stories, laws, and what another engine says of it."""
+"""Who may see what: rooms as in `lakeveil.core.access`, on lakes at random that they share."""

@@ -65,10 +65,9 @@ ANALYST = Asker(
     ),
     told={
         **TOLD_TO_ALL,
-        # Who made their grant, and who set the tags that it goes by.
+        # Who made their grant.
         **dict.fromkeys(
-            ("ListPermissions", "GetEffectivePermissionsForPath", "ExplainAccess"),
-            frozenset({"admin"}),
+            ("ListPermissions", "GetEffectivePermissionsForPath"), frozenset({"admin"})
         ),
         # What they wrote themselves.
         "ListAccessRequests": frozenset({"reason"}),
@@ -87,11 +86,6 @@ OTHER = Asker(
     told={
         **TOLD_TO_ALL,
         "ListPermissions": frozenset({"admin"}),
-        # Whoever knows of a column is told why: by which tags, whoever may use those, and who set
-        # them.
-        "ExplainAccess": frozenset(
-            {"admin", "tag", "open_value", "closed_value", "closed_tag", "closed_tag_value"}
-        ),
         **dict.fromkeys(
             ("ListAccessRequests", "DescribeAccessRequest", "WithdrawAccessRequest"),
             frozenset({"reason", "other_reason"}),
@@ -257,6 +251,9 @@ def _sendable(value: Any, of: BuiltLake) -> Any:
 def _towards_home(value: Any, shape: Any) -> Any:
     """The same of our account, wherever a request can say so."""
     if shape is None or shape.type_name not in {"structure", "list"}:
+        return value
+    if shape.metadata.get("document"):
+        # Any JSON: a text is one.
         return value
     if shape.type_name == "list":
         return [_towards_home(item, shape.member) for item in value]

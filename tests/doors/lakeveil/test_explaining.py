@@ -111,6 +111,41 @@ def test_masks_owners_and_ends_of_grants_are_told(client: Client, lake: World) -
     assert owned["Columns"][0]["Grants"] == [{"GrantId": "owner", "Via": OWNER.arn}]
 
 
+def test_the_winning_mask_is_told_and_one_that_does_not_fit(client: Client, lake: World) -> None:
+    asked = Asked(
+        principal=ANA.arn,
+        resource=open_class(),
+        permissions=frozenset({P.SELECT}),
+        mask=Mask(MaskKind.YEAR),
+    )
+    grant(asked, call=lake.call(ADMIN), desk=lake.desk)
+    table = lake.desk.lake.table(EVENTS)
+    assert table is not None
+    kind = next(one.type for one in table.table.columns if one.name == "id")
+
+    [column] = client(ANA).explain_access(**EVENTS_TABLE, ColumnName="id")["Columns"]
+
+    assert column["WinningMask"] == {"Kind": "NULL"}
+    assert [one["UnfitForType"] for one in column["Grants"]] == [kind]
+
+
+def test_tags_are_told_as_get_resource_lf_tags_tells_them(client: Client, lake: World) -> None:
+    grant_open(lake)
+    lake.grant(ADMIN, ANA.arn, on_table(), P.SELECT)
+    [found] = client(ANA).explain_access(**ADDRESS)["Columns"]
+    assert [(one["Value"], "SetBy" in one, "SetAt" in one) for one in found["Tags"]] == [
+        ("private", False, False)
+    ]
+    hide(lake)
+
+    [column] = client(ANA).explain_access(**ADDRESS)["Columns"]
+
+    assert column["Tags"] == []
+    assert column["FailingGrants"][0]["Obstacles"] == [{"Kind": "TAG"}]
+    [owned] = client(OWNER).explain_access(**ADDRESS)["Columns"]
+    assert [(one["Value"], one["SetBy"]) for one in owned["Tags"]] == [("private", OWNER.arn)]
+
+
 def test_of_a_whole_table_the_nearest_failing_grant_is_told(client: Client, lake: World) -> None:
     nearest = grant_open(lake)
     far = OnColumns(HOME, "ads", "events", frozenset({"id"}))

@@ -51,6 +51,7 @@ def explain_access(call: Call, params: Shape, desks: Desks) -> Shape:
                 people=desk.people,
                 clock=desk.clock,
                 groups=groups,
+                kept=desk.kept,
             ),
             catalog_of(params, call.who.account),
         )
@@ -65,6 +66,7 @@ def explain_access(call: Call, params: Shape, desks: Desks) -> Shape:
         clock=desk.clock,
         groups=groups,
         kinds=EVERY_KIND - {ChangeKind[name] for name in params.get("LeaveOut", ())},
+        kept=desk.kept,
     )
     return _table_shape(answer, one=column is not None)
 
@@ -117,6 +119,7 @@ def _column_shape(one: Explanation, failing: Sequence[Failing]) -> Shape:
         "Name": one.column,
         "Outcome": one.outcome.name,
         "Rows": one.rows.text(),
+        "WinningMask": mask_shape(one.masks[0][0]) if one.masks else None,
         "Masks": [{"Mask": mask_shape(mask), "Rows": rows.text()} for mask, rows in one.masks],
         "Tags": [_tag_shape(tag) for tag in one.tags],
         "Grants": [_grant_shape(grant) for grant in one.contributing],
@@ -140,6 +143,7 @@ def _grant_shape(grant: Contributing) -> Shape:
         "GrantId": grant.grant,
         "Via": grant.via,
         "Mask": mask_shape(grant.mask) if grant.mask else None,
+        "UnfitForType": grant.unfit_for or None,
         "FilterName": grant.filter or None,
     }
 
@@ -173,6 +177,6 @@ def _change_shape(fix: Fix, state: LakeState) -> Shape:
         "CellsToOthers": fix.others,
         "CellsBeyond": fix.beyond,
         "CellsLost": fix.lost,
-        "Exposes": cells_shape(first(fix.exposure.gains)),
-        "Takes": cells_shape(first(fix.exposure.losses)),
+        "Exposes": cells_shape(first(fix.exposure.gains)) if fix.exposure else [],
+        "Takes": cells_shape(first(fix.exposure.losses)) if fix.exposure else [],
     }

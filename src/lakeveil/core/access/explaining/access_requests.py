@@ -31,6 +31,8 @@ from lakeveil.errors import Conflict, Refused, UsageError
 DAY_S = 86_400.0
 ANSWER_WITHIN_S = 30 * DAY_S
 """A request that nobody answered for so long is void: what it was about may be another thing."""
+LISTED_S = 7 * DAY_S
+"""How long one that has ended is listed with those that have not."""
 DEFAULT_DAYS = 7
 MAX_DAYS = 90
 MAX_EMERGENCY_S = 4 * 3_600.0
@@ -82,6 +84,17 @@ class AccessRequest:
     def is_of(self, who: Principal) -> bool:
         """Whether somebody asked for this themselves."""
         return self.requester in who.identities | {who.arn}
+
+    @property
+    def ends_at(self) -> float:
+        """When it ends, or ended: by its answer, with its grant, or for want of an answer."""
+        match self.state:
+            case RequestState.APPROVED | RequestState.EMERGENCY if self.until is not None:
+                return self.until
+            case RequestState.DENIED | RequestState.WITHDRAWN if self.answered_at is not None:
+                return self.answered_at
+            case _:
+                return self.asked_at + ANSWER_WITHIN_S
 
     def at(self, now: float) -> AccessRequest:
         """The request as it stands at a time: one that waited too long has lapsed."""

@@ -8,7 +8,7 @@ What an obstacle is found from is never what the decision is made from: the deci
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,7 +32,7 @@ from lakeveil.core.access.grants import (
 )
 from lakeveil.core.access.guards import shown
 from lakeveil.core.access.lake import Policy, Table
-from lakeveil.core.access.masks import Mask
+from lakeveil.core.access.masks import NOTHING, Mask, fitted
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.rows import Rows
 from lakeveil.core.access.tags import WITHHELD, failing_keys
@@ -68,7 +68,9 @@ class ObstacleKind(StrEnum):
     """What can stand between a grant and a column."""
 
     TAG = "tag"
-    """The column has another value of `key` than `needs`, or with `has` None none at all."""
+    """The column has another value of `key` than `needs`, or with `has` None none at all.
+
+    Without a `key` it is not told which (`told`)."""
     UNDEFINED_KEY = "undefined-key"
     """The ontology no longer has `key`."""
     GUARDED = "guarded"
@@ -108,7 +110,7 @@ class Contributing:
     """A grant behind what is shown, and how it speaks for the principal.
 
     `grant` is its id, or `owner`. `via` is the identifier that it names; where that is not the
-    principal's own ARN it is a group, a role or an account. `masks` and `filter` say that it shows
+    principal's own ARN it is a group, a role or an account. `mask` and `filter` say that it shows
     the column through these only.
     """
 
@@ -116,6 +118,8 @@ class Contributing:
     via: str
     mask: Mask | None = None
     filter: str = ""
+    unfit_for: str = ""
+    """The column's type, where it cannot carry the mask: then nothing shows through it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,7 @@ class Explanation:
     outcome: Outcome
     rows: Rows
     masks: tuple[tuple[Mask, Rows], ...]
+    """As the column's type can carry them; the first one shows most, and wins over the others."""
     exists: bool
     """Whether the principal may know of the table at all."""
     governed: bool
@@ -149,6 +154,13 @@ class Explanation:
     contributing: tuple[Contributing, ...]
     failing: tuple[Failing, ...]
     implicit: tuple[str, ...]
+
+    @property
+    def beaten(self) -> tuple[Mask, ...]:
+        """Masks of grants that show no row of the column, since others show more of it there."""
+        shown = {mask for mask, _ in self.masks}
+        through = {NOTHING if one.unfit_for else one.mask for one in self.contributing if one.mask}
+        return tuple(sorted(through - shown, key=lambda mask: mask.rank))
 
     @property
     def nearest(self) -> Failing | None:
@@ -170,7 +182,8 @@ def explain(
     Raises:
         NotFound: the table has no such column.
     """
-    if column not in {one.name for one in table.columns}:
+    kind = next((one.type for one in table.columns if one.name == column), None)
+    if kind is None:
         raise NotFound(f"`{table.name}` has no column `{column}`")
     decision = decide(who, table, policy, now=now)
     decided = next(one for one in decision.columns if one.name == column)
@@ -178,13 +191,12 @@ def explain(
     failing: list[Failing] = []
     for grant in concerned(who, table, policy):
         if grant.id in decided.grants:
-            contributing.append(_contributing(grant))
+            contributing.append(_contributing(grant, kind))
         else:
             found = tuple(obstacles(grant, who, table, column, policy, now=now))
             failing.append(Failing(grant=grant, obstacles=found))
     if OWNER in decided.grants:
         contributing.insert(0, Contributing(grant=OWNER, via=table.owner))
-    failing.sort(key=lambda one: (len(one.obstacles), one.grant.id))
     return Explanation(
         principal=who.arn,
         table=table.name,
@@ -197,9 +209,14 @@ def explain(
         has_data_access=may_read_data(who),
         tags=effective_tags(table, column, policy, history or {}),
         contributing=tuple(contributing),
-        failing=tuple(failing),
+        failing=nearest_first(failing),
         implicit=_implicit(decision),
     )
+
+
+def nearest_first(failing: Iterable[Failing]) -> tuple[Failing, ...]:
+    """Grants by how many things they fail on."""
+    return tuple(sorted(failing, key=lambda one: (len(one.obstacles), one.grant.id)))
 
 
 def explain_table(
@@ -291,13 +308,14 @@ def _of_tags(where: TagPolicy, table: Table, column: str, policy: Policy) -> Ite
         yield Obstacle(kind=kind, key=key, needs=needed[key], has=has)
 
 
-def _contributing(grant: Grant) -> Contributing:
-    where = grant.resource
+def _contributing(grant: Grant, kind: str) -> Contributing:
+    where, mask = grant.resource, grant.mask
     return Contributing(
         grant=grant.id,
         via=grant.principal,
-        mask=grant.mask,
+        mask=mask,
         filter=where.name if isinstance(where, OnFilter) else "",
+        unfit_for=kind if mask and fitted(mask, kind) != mask else "",
     )
 
 

@@ -204,6 +204,7 @@ def test_a_grant_by_name_comes_before_what_exposes_more() -> None:
     assert first.grant.resource == ON_EMAIL
     assert (found[0].others, found[0].beyond) == (0, 0)
     retag = next(fix for fix in found if fix.changes == (SetTag(ON_EMAIL, "class", "open"),))
+    assert retag.exposure is not None
     assert [gain.principal for gain in retag.exposure.gains] == [ANA, BOB]
     assert retag.others == 1
     assert [(f.others, f.beyond, f.lost) for f in found] == sorted(

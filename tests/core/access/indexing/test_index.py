@@ -9,16 +9,18 @@ from random import Random
 
 import pytest
 
+from lakeveil.core.access.deciding.data_access import without_data
 from lakeveil.core.access.deciding.decide import decide
-from lakeveil.core.access.deciding.decision import Decision, Outcome
+from lakeveil.core.access.deciding.decision import Outcome
 from lakeveil.core.access.grants import Grant, PolicyKind, TableName, TagPolicy
+from lakeveil.core.access.indexing.deferred_decision import DeferredDecision
 from lakeveil.core.access.indexing.index import PolicyIndex, index_of
 from lakeveil.core.access.indexing.table_index import TableIndex, positions
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.tags import Expression, LFTag, TagLayers, matches
 from lakeveil.core.identity.principal import Principal
-from tests.core.access.test_index_lakes import HOME, NOW, Lake, random_lake
+from tests.core.access.indexing.test_index_lakes import HOME, NOW, Lake, random_lake
 
 ANA = Principal(arn="arn:ana", account=HOME, identities=frozenset({"arn:ana"}))
 
@@ -36,6 +38,8 @@ def compare(lake: Lake, now: float = NOW) -> int:
                 sum(1 << i for i, o in enumerate(outcomes) if o is Outcome.VISIBLE),
                 sum(1 << i for i, o in enumerate(outcomes) if o is Outcome.MASKED),
             )
+            assert found.shown_names() == {column.name for column in expected.shown()}
+            assert found.full_read is expected.full_read
             assert found == expected
             assert expected == found
     return len(lake.principals) * len(lake.tables)
@@ -85,6 +89,34 @@ def test_a_table_that_was_replaced_is_noticed() -> None:
     assert len(index.decide(ANA, open_table, now=NOW).shown()) == 3
 
 
+def test_what_is_remembered_is_what_would_be_decided() -> None:
+    lake = random_lake(7, grants=40)
+    index = PolicyIndex(lake.policy)
+    ends = {g.expires_at for g in lake.policy.grants if g.expires_at is not None}
+    moments = [0.0, *(end + by for end in sorted(ends) for by in (-0.5, 0.0, 0.5))]
+    assert len(ends) > 1
+    for now in (*moments, *reversed(moments)):
+        for who in lake.principals:
+            for table in lake.tables:
+                found = index.remembered(who, table, now=now)
+                assert found == index.deferred(who, table, now=now)
+                assert found is index.remembered(who, table, now=now)
+
+
+def test_what_is_remembered_of_a_table_is_not_told_of_another_of_its_name() -> None:
+    index = PolicyIndex(_policy(("class", "open")))
+    open_table = _table(3, {"class": "open"})
+    closed = replace(open_table, tags=TagLayers(table={"class": "private"}))
+    assert len(index.remembered(ANA, open_table, now=NOW).shown_names()) == 3
+
+    assert not index.remembered(ANA, closed, now=NOW).exists
+
+    other = replace(ANA, account="999999999999")
+    assert index.remembered(other, open_table, now=NOW) == index.deferred(
+        other, open_table, now=NOW
+    )
+
+
 def test_identities_are_not_confused_for_each_other() -> None:
     index = PolicyIndex(_policy(("class", "open")))
     table = _table(2, {"class": "open"})
@@ -98,9 +130,14 @@ def test_a_decision_of_the_index_is_an_ordinary_decision() -> None:
     table = _table(4, {"class": "open"})
     expected = decide(ANA, table, policy, now=NOW)
     for use in (copy.copy, lambda d: pickle.loads(pickle.dumps(d)), replace):
-        again = use(PolicyIndex(policy).decide(ANA, table, now=NOW))
-        assert isinstance(again, Decision)
+        again = use(PolicyIndex(policy).deferred(ANA, table, now=NOW))
+        assert isinstance(again, DeferredDecision)
         assert again == expected
+        assert again.full_read
+        assert again.shown_names() == {column.name for column in table.columns}
+    nothing = without_data(PolicyIndex(policy).deferred(ANA, table, now=NOW))
+    assert not nothing.full_read
+    assert not nothing.shown()
     found = PolicyIndex(policy).decide(ANA, table, now=NOW)
     assert found.full_read
     assert found != replace(expected, columns=())

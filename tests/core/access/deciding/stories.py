@@ -16,7 +16,7 @@ import yaml
 from lakeveil.core.access.permissions import Permission, Permissions
 from lakeveil.core.access.rows import ALL, NONE, Rows
 
-FOLDER = Path(__file__).parents[3] / "conformance"
+FOLDER = Path(__file__).parents[4] / "conformance"
 
 
 class StoryError(ValueError):

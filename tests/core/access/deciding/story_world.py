@@ -24,7 +24,7 @@ from lakeveil.core.access.lake import Column, Database, LakeSettings, Policy, Ta
 from lakeveil.core.access.masks import Mask, MaskKind
 from lakeveil.core.access.tags import Expression, LFTag, SavedExpression, TagLayers, fold
 from lakeveil.core.identity.principal import Principal
-from tests.core.access.stories import Fields, Story, StoryError, permissions
+from tests.core.access.deciding.stories import Fields, Story, StoryError, permissions
 
 HOME = "111111111111"
 

@@ -35,7 +35,7 @@ from lakeveil.core.access.indexing.lake_index import LakeIndex
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.tags import TagLayers
 from lakeveil.errors import LakeveilError, NotFound
-from tests.core.access.test_index_lakes import (
+from tests.core.access.indexing.test_index_lakes import (
     HOME,
     MASKS,
     NAMES,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bench.decisions import _decisions, _lake
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_a_decision_on_a_thousand_columns_is_far_quicker_than_deciding_each() -> None:

@@ -16,7 +16,7 @@ from lakeveil.core.access.lake import Policy, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.tags import LFTag
 from lakeveil.core.identity.principal import Principal
-from tests.core.access.cedar import ON_DATABASES, ON_TABLES, Answers, ask
+from tests.core.access.deciding.cedar import ON_DATABASES, ON_TABLES, Answers, ask
 from tests.core.access.random_lakes import HOME, NOW, ONTOLOGY, Lake, random_lake
 
 Decide = Callable[[Principal, Table, Policy], Decision]

@@ -232,6 +232,25 @@ def test_masks_and_filters_are_told_with_the_grant_they_come_from() -> None:
     assert [str(mask) for mask, _ in why.masks] == ["hash"]
 
 
+def test_the_mask_that_shows_most_wins_and_the_others_are_beaten() -> None:
+    masks = [Mask(MaskKind.NULL), Mask(MaskKind.LAST_FOUR), Mask(MaskKind.HASH)]
+    grants = [grant(by_tags(), id=f"m{n}", mask=mask) for n, mask in enumerate(masks)]
+    why = about("id", policy(*grants))
+    assert [str(mask) for mask, _ in why.masks] == ["last-four"]
+    assert [str(mask) for mask in why.beaten] == ["hash", "null"]
+
+
+def test_a_mask_that_does_not_fit_the_type_says_so_and_wins_over_nothing() -> None:
+    year = grant(by_tags(), id="y", mask=Mask(MaskKind.YEAR))
+    why = about("id", policy(year))
+    assert [str(mask) for mask, _ in why.masks] == ["null"]
+    assert [one.unfit_for for one in why.contributing] == ["string"]
+    why = about("id", policy(year, grant(by_tags(), id="h", mask=Mask(MaskKind.HASH))))
+    assert [str(mask) for mask, _ in why.masks] == ["hash"]
+    assert [str(mask) for mask in why.beaten] == ["null"]
+    assert {one.grant: one.unfit_for for one in why.contributing} == {"y": "string", "h": ""}
+
+
 def test_the_owner_needs_no_grant() -> None:
     why = about("email", policy(), owner=ANA)
     assert [c.grant for c in why.contributing] == [OWNER]

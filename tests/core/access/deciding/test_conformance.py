@@ -11,7 +11,7 @@ from lakeveil.core.access.deciding.decide import decide, passable
 from lakeveil.core.access.deciding.decision import ColumnDecision
 from lakeveil.core.access.permissions import Permissions
 from lakeveil.core.access.rows import Rows
-from tests.core.access.stories import (
+from tests.core.access.deciding.stories import (
     FOLDER,
     Story,
     StoryError,
@@ -20,7 +20,7 @@ from tests.core.access.stories import (
     read_story,
     stories,
 )
-from tests.core.access.story_world import HOME, World, act_out
+from tests.core.access.deciding.story_world import HOME, World, act_out
 
 STORIES = stories()
 

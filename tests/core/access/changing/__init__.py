@@ -1,0 +1,1 @@
+"""Changes as values: applied, spoken, and what each would expose."""

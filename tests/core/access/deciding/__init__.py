@@ -1,0 +1,1 @@
+"""The decision: stories, laws, and what another engine says of it."""

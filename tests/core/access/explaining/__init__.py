@@ -1,0 +1,1 @@
+"""Why, and the smallest changes there are."""

@@ -1,0 +1,1 @@
+"""Who may know of, tag and pass on what; grants merged and taken from."""

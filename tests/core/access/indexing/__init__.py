@@ -1,0 +1,1 @@
+"""Whole lakes at once: the same as one decision after the other."""

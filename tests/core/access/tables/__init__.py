@@ -1,0 +1,1 @@
+"""Definitions of tables, and what is shown of them."""
