@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.lake import SqlLake, open_lake
 from lakeveil.core.access.grants import TableName
-from lakeveil.core.access.lake import Column, Database, Table
-from lakeveil.ports.lake import Assignment, DatabaseRecord, Place, TableRecord
+from lakeveil.core.access.guards import NameGuard
+from lakeveil.core.access.lake import Column, Database, LakeSettings, Table
+from lakeveil.errors import Unavailable
+from lakeveil.ports.lake import Assignment, DatabaseRecord, LakeWriter, Location, Place, TableRecord
+from tests.new_database import new_database
 
 A, B = "123456789012", "210987654321"
 PLACES = (
@@ -39,7 +43,7 @@ def said(place: Place) -> str:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    opened = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    opened = new_database(tmp_path / "state.db")
     yield opened
     opened.dispose()
 
@@ -110,22 +114,120 @@ def test_assignments_are_those_on_the_way(
 def test_tags_are_found_by_the_whole_name_however_many_others_there_are(
     engine: sa.Engine, lake: SqlLake, look: Callable[[SqlLake], object]
 ) -> None:
-    asked: list[tuple[str, Any]] = []
+    asked: list[str] = []
 
-    @sa.event.listens_for(engine, "before_cursor_execute")
-    def note(_c: Any, _cursor: Any, statement: str, values: Any, _x: Any, _many: Any) -> None:
-        if "FROM lf_assignments" in statement:
-            asked.append((statement, values))
+    @sa.event.listens_for(engine, "checkout")
+    def note(connection: sqlite3.Connection, _record: Any, _proxy: Any) -> None:
+        connection.set_trace_callback(asked.append)
 
     assert look(lake)
-    sa.event.remove(engine, "before_cursor_execute", note)
+    sa.event.remove(engine, "checkout", note)
     with engine.connect() as connection:
         plans = [
             row.detail
-            for statement, values in asked
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            for statement in list(asked)
+            if "FROM lf_assignments" in statement
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
             if "lf_assignments" in row.detail
         ]
 
     assert plans
     assert all("account=? AND database=? AND table_name=?" in plan for plan in plans), plans
+
+
+EVENTS = TableName(A, "ads", "events")
+
+
+def test_a_table_is_the_same_object_for_as_long_as_nothing_of_it_changes(lake: SqlLake) -> None:
+    found = lake.table(EVENTS)
+
+    assert found is not None
+    with lake.changing() as change:
+        change.assign(Assignment(place=Place(A, "logs"), key="more", value="set"))
+        change.put_table(replace(found, document={"Description": "of another database"}))
+    again = lake.table(EVENTS)
+    assert again is not None
+    assert again.document == {"Description": "of another database"}
+    assert again.table is found.table
+    assert [one.table for one in lake.tables(A) if one.table.name == EVENTS] == [found.table]
+
+
+def _with_a_column(change: LakeWriter) -> None:
+    record = change.table(EVENTS)
+    assert record is not None
+    table = replace(record.table, columns=(Column("id"), Column("more")))
+    change.put_table(replace(record, table=table))
+
+
+def _moved(change: LakeWriter) -> None:
+    record = change.table(EVENTS)
+    assert record is not None
+    change.put_table(replace(record, location="s3://elsewhere/x"))
+
+
+def _of_another_owner(change: LakeWriter) -> None:
+    record = change.table(EVENTS)
+    assert record is not None
+    change.put_table(replace(record, table=replace(record.table, owner="arn:other")))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(
+            lambda change, place=place: change.assign(
+                Assignment(place=place, key="new", value="set")
+            )
+            for place in PLACES[:4]
+        ),
+        *(lambda change, place=place: change.unassign(place, said(place)) for place in PLACES[:4]),
+        _with_a_column,
+        _moved,
+        _of_another_owner,
+        lambda change: change.put_settings(
+            A, LakeSettings(guards=frozenset({NameGuard("i*", f"{A}/ads")}))
+        ),
+    ],
+)
+def test_a_table_that_changed_is_read_as_by_somebody_who_never_saw_it(
+    engine: sa.Engine, lake: SqlLake, make: Callable[[LakeWriter], None]
+) -> None:
+    before = lake.table(EVENTS)
+    with open_lake(engine).changing() as change:
+        make(change)
+
+    found = lake.table(EVENTS)
+
+    assert found == open_lake(engine).table(EVENTS)
+    assert list(lake.tables(A)) == list(open_lake(engine).tables(A))
+    assert found is not None
+    assert before is not None
+    assert found.table != before.table
+
+
+def test_what_governs_a_table_is_not_kept_beyond_its_location(
+    engine: sa.Engine, lake: SqlLake
+) -> None:
+    with lake.changing() as change:
+        change.put_location(Location(account=A, location="s3://lake"))
+        record = change.table(EVENTS)
+        assert record is not None
+        change.put_table(replace(record, location="s3://lake/events"))
+    governed = lake.table(EVENTS)
+    assert governed is not None
+    assert governed.table.governed
+
+    with open_lake(engine).changing() as change:
+        change.remove_location(A, "s3://lake")
+
+    found = lake.table(EVENTS)
+    assert found is not None
+    assert not found.table.governed
+
+
+def test_a_state_that_cannot_be_read_is_unavailable(engine: sa.Engine, lake: SqlLake) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE lf_assignments RENAME TO gone")
+
+    with pytest.raises(Unavailable):
+        lake.table(EVENTS)

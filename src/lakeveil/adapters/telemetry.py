@@ -119,6 +119,8 @@ class _Hiding:
 def _as_json(event: Mapping[str, Any]) -> str:
     first = {name: event[name] for name in _FIRST_FIELDS if name in event}
     line = json.dumps({**first, **event}, default=str, ensure_ascii=False)
+    if line.isprintable():
+        return line
     # JSON allows what some readers of lines take for their end (U+0085, U+2028) as it stands.
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 

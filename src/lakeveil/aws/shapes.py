@@ -64,7 +64,8 @@ def to_wire(value: Any, form: Form) -> Any:
     if form.document:
         return _document(value, form.name, 0)
     kind = form.kind
-    _check_python_type(value, form)
+    if kind != "structure" or type(value) is not dict:
+        _check_python_type(value, form)
     if kind == "structure":
         return _write_structure(value, form)
     if kind == "list":
@@ -90,7 +91,8 @@ def _write_structure(value: Mapping[str, Any], form: Form) -> dict[str, Any]:
         # Most of every answer is text, and a table may have thousands of columns.
         plain = type(item) is str and member.kind == "string"
         written[name] = item if plain else to_wire(item, member)
-    _check_completeness(written, form, f".{form.name}")
+    if form.required or form.union:
+        _check_completeness(written, form, f".{form.name}")
     return written
 
 

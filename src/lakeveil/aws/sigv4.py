@@ -368,8 +368,13 @@ def _lifetime(text: str) -> float:
 
 
 def _seconds(stamp: str) -> float:
+    # Of the form `_DATE`. Asked twice for a request, and `strptime` takes ten times as long.
+    day, hours = stamp[:8], stamp[9:15]
     try:
-        return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        return datetime(
+            int(day[:4]), int(day[4:6]), int(day[6:]),
+            int(hours[:2]), int(hours[2:4]), int(hours[4:]), tzinfo=UTC,
+        ).timestamp()  # fmt: skip
     except ValueError:
         raise _incomplete("X-Amz-Date is not a date.") from None
 

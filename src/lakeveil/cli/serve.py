@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -124,6 +125,9 @@ def serve(app: App, listener: socket.socket) -> None:
 
     # The server raises the signal again once it has stopped: after SIGTERM we end with 0.
     signal.signal(signal.SIGTERM, _already_stopped)
+    # What is loaded by now stays: a full collection over it would hold one request up for 0.2 s.
+    gc.collect()
+    gc.freeze()
     uvicorn.Server(server_config(app)).run(sockets=[listener])
 
 

@@ -14,7 +14,7 @@ from lakeveil.adapters.object_store import StoreKey
 from lakeveil.aws.glue.service import glue
 from lakeveil.core.identity.principal import Principal
 from tests.doors.lakeformation.conftest import holder_of, key_of
-from tests.doors.running import SECRET, Door, doors, serving
+from tests.doors.running import SECRET, Door, doors, never_alike, one_each, serving
 from tests.flows.lakes import CARL, EVERYBODY, World, found, world
 from tests.stack_fixture import Weed
 
@@ -79,5 +79,5 @@ def served(lake: World, iceberg: SqlIcebergCatalog) -> Iterator[Door]:
 
 @pytest.fixture
 def client(served: Door) -> Client:
-    """Makes a boto3 client with somebody's key; it repeats what it may not within a second."""
-    return lambda who: served.boto3(key_of(who), secret(who), service="glue", attempts=8)
+    """Makes a boto3 client with somebody's key, or gives the one that was made."""
+    return one_each(lambda who: never_alike(served.boto3(key_of(who), secret(who), service="glue")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from lakeveil.adapters.lake.codec import columns_of, dumps
+from lakeveil.adapters.lake.kept_tables import Explicit, Origin
+from lakeveil.adapters.lake.prepared import Prepared
 from lakeveil.adapters.lake.snapshot import Snapshot
 from lakeveil.adapters.tables.iceberg import iceberg_entries, is_entry
 from lakeveil.adapters.tables.lake import (
@@ -29,37 +30,43 @@ from lakeveil.core.access.tags import TagLayers
 from lakeveil.ports.lake import Assignment, DatabaseRecord, Location, Place, TableRecord
 
 Row = sa.Row[Any]
-Tags = Mapping[tuple[str, str, str], Mapping[str, str]]
-"""(database, table, column) -> explicit tags."""
+Tags = Mapping[tuple[str, str], Explicit]
+"""(database, table) -> what is explicitly set there, and on the columns."""
+_NO_TAGS: Explicit = {}
 
 
 # Made once: SQLAlchemy would take longer to make them than SQLite to run them.
 _ACCOUNT = sa.bindparam("account", type_=sa.Text())
 _DATABASE_NAME = sa.bindparam("database", type_=sa.Text())
 _NAME = sa.bindparam("name", type_=sa.Text())
-_TABLE = sa.select(lake_tables).where(
-    lake_tables.c.account == _ACCOUNT,
-    lake_tables.c.database == _DATABASE_NAME,
-    lake_tables.c.name == _NAME,
+_TABLE = Prepared(
+    sa.select(lake_tables).where(
+        lake_tables.c.account == _ACCOUNT,
+        lake_tables.c.database == _DATABASE_NAME,
+        lake_tables.c.name == _NAME,
+    )
 )
 _DATABASE = sa.select(lake_databases).where(
     lake_databases.c.account == _ACCOUNT, lake_databases.c.name == _NAME
 )
 _A = lf_assignments.c
-_TAGS = sa.select(_A.database, _A.table_name, _A.column_name, _A.key, _A.value).where(
+_EVERY = sa.select(_A.database, _A.table_name, _A.column_name, _A.key, _A.value).where(
     _A.account == _ACCOUNT
 )
-_TAGS_IN = _TAGS.where(_A.database.in_([sa.literal(""), _DATABASE_NAME]))
+_IN = _EVERY.where(_A.database.in_([sa.literal(""), _DATABASE_NAME]))
+_TAGS, _TAGS_IN = Prepared(_EVERY), Prepared(_IN)
 # Lists, where "or" would say the same: with that SQLite reads every tag of the account.
-_TAGS_TO = _TAGS_IN.where(_A.table_name.in_([sa.literal(""), _NAME]))
-_TAGS_OF_DATABASES = _TAGS.where(
-    _A.database.in_(
-        sa.union_all(
-            sa.select(sa.literal("")),
-            sa.select(lake_databases.c.name).where(lake_databases.c.account == _ACCOUNT),
-        )
-    ),
-    _A.table_name == "",
+_TAGS_TO = Prepared(_IN.where(_A.table_name.in_([sa.literal(""), _NAME])))
+_TAGS_OF_DATABASES = Prepared(
+    _EVERY.where(
+        _A.database.in_(
+            sa.union_all(
+                sa.select(sa.literal("")),
+                sa.select(lake_databases.c.name).where(lake_databases.c.account == _ACCOUNT),
+            )
+        ),
+        _A.table_name == "",
+    )
 )
 
 
@@ -88,10 +95,10 @@ class SqlLakeReader:
 
     def table(self, name: TableName) -> TableRecord | None:
         """See `LakeReader`."""
-        row = self._connection.execute(_TABLE, _names(name)).first()
-        return (
-            self._table(row, self._tags(name.account, name.database, name.table)) if row else None
-        )
+        rows = _TABLE.rows(self._connection, **_names(name))
+        if not rows:
+            return None
+        return self._table(rows[0], self._tags(name.account, name.database, name.table))
 
     def tables(self, account: str, database: str | None = None) -> Iterator[TableRecord]:
         """See `LakeReader`."""
@@ -227,21 +234,20 @@ class SqlLakeReader:
             return self._gathered(_TAGS_IN, account=account, database=database)
         return self._gathered(_TAGS_TO, account=account, database=database, name=table)
 
-    def _gathered(self, query: sa.Select[Any], **where: str) -> Tags:
-        found: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
-        for place, of, column, key, value in self._connection.execute(query, where):
-            found[place, of, column][key] = value
+    def _gathered(self, query: Prepared, **where: str) -> Tags:
+        found: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+        for database, table, column, key, value in query.rows(self._connection, **where):
+            found.setdefault((database, table), {}).setdefault(column, {})[key] = value
         return found
 
     def _layers(self, name: TableName, columns: Sequence[Column], tags: Tags) -> TagLayers:
+        explicit = tags.get((name.database, name.table), _NO_TAGS)
         layers = TagLayers(
-            catalog=tags.get(("", "", ""), {}),
-            database=tags.get((name.database, "", ""), {}),
-            table=tags.get((name.database, name.table, ""), {}),
+            catalog=tags.get(("", ""), _NO_TAGS).get("", {}),
+            database=tags.get((name.database, ""), _NO_TAGS).get("", {}),
+            table=explicit.get("", {}),
             columns={
-                column.name: tags[name.database, name.table, column.name]
-                for column in columns
-                if (name.database, name.table, column.name) in tags
+                column.name: explicit[column.name] for column in columns if column.name in explicit
             },
         )
         guards = self._snapshot().policy.settings_of(name.account).guards
@@ -253,32 +259,49 @@ class SqlLakeReader:
                 account=row.account,
                 name=row.name,
                 owner=row.owner,
-                catalog_tags=tags.get(("", "", ""), {}),
-                tags=tags.get((row.name, "", ""), {}),
+                catalog_tags=tags.get(("", ""), _NO_TAGS).get("", {}),
+                tags=tags.get((row.name, ""), _NO_TAGS).get("", {}),
             ),
             document=json.loads(row.document_json),
             created_at=row.created_at,
             discoverable=row.discoverable,
         )
 
-    def _table(self, row: Row, tags: Tags) -> TableRecord:
-        name, columns = TableName(row.account, row.database, row.name), columns_of(row.columns_json)
-        return TableRecord(
-            table=Table(
+    def _table(self, row: Sequence[Any], tags: Tags) -> TableRecord:
+        (
+            account, database, table, owner, columns_json, document_json, location,
+            metadata_location, version, created_at, updated_at, updated_by, discoverable,
+        ) = row  # fmt: skip
+        name, snapshot = TableName(account, database, table), self._snapshot()
+
+        def make() -> Table:
+            columns = columns_of(columns_json)
+            return Table(
                 name=name,
                 columns=columns,
-                owner=row.owner,
+                owner=owner,
                 tags=self._layers(name, columns, tags),
-                governed=self._snapshot().governs(row.account, row.location),
-            ),
-            document=json.loads(row.document_json),
-            location=row.location,
-            metadata_location=row.metadata_location,
-            version=row.version,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            updated_by=row.updated_by,
-            discoverable=row.discoverable,
+                governed=snapshot.governs(account, location),
+            )
+
+        origin = Origin(
+            owner=owner,
+            location=location,
+            columns_json=columns_json,
+            catalog=tags.get(("", ""), _NO_TAGS),
+            database=tags.get((database, ""), _NO_TAGS),
+            table=tags.get((database, table), _NO_TAGS),
+        )
+        return TableRecord(
+            table=snapshot.tables.table(name, origin, make),
+            document=json.loads(document_json),
+            location=location,
+            metadata_location=metadata_location,
+            version=version,
+            created_at=created_at,
+            updated_at=updated_at,
+            updated_by=updated_by,
+            discoverable=bool(discoverable),
         )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from lakeveil.adapters.lake.codec import grant_of, settings_of
+from lakeveil.adapters.lake.kept_tables import KeptTables
+from lakeveil.adapters.lake.prepared import Prepared
 from lakeveil.adapters.tables.identity import identity_accounts
 from lakeveil.adapters.tables.lake import (
     lake_versions,
@@ -24,21 +26,28 @@ from lakeveil.core.access.lake import LakeSettings, Policy
 from lakeveil.core.access.locations import is_under
 from lakeveil.core.access.tags import Expression, LFTag, SavedExpression
 
-# Made once, as it is asked at every call. An account's organisations never change, but accounts
-# come.
-_VERSION = sa.select(
-    sa.select(lake_versions.c.version).where(lake_versions.c.name == "policy").scalar_subquery(),
-    sa.select(sa.func.count()).select_from(identity_accounts).scalar_subquery(),
+# Asked at every call. An account's organisations never change, but accounts come.
+_VERSION = Prepared(
+    sa.select(
+        sa.select(lake_versions.c.version)
+        .where(lake_versions.c.name == "policy")
+        .scalar_subquery(),
+        sa.select(sa.func.count()).select_from(identity_accounts).scalar_subquery(),
+    )
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A policy, the locations registered by each account, and the version of both."""
+    """A policy, the locations registered by each account, and the version of both.
+
+    `tables` are kept for as long as it is: another policy, or another location, starts anew.
+    """
 
     version: tuple[int, int]
     policy: Policy
     locations: Mapping[str, tuple[str, ...]]
+    tables: KeptTables = field(default_factory=KeptTables, compare=False, repr=False)
 
     def governs(self, account: str, location: str) -> bool:
         """Whether data at a location is under one that the account registered.
@@ -52,7 +61,7 @@ class Snapshot:
 
 def policy_version(connection: sa.Connection) -> tuple[int, int]:
     """The version of the policy as it is now, and how many accounts it is about."""
-    version, count = connection.execute(_VERSION).one()
+    ((version, count),) = _VERSION.rows(connection)
     return int(version or 0), int(count)
 
 

@@ -24,6 +24,7 @@ from lakeveil.aws.lakeformation.shapes import (
 )
 from lakeveil.aws.paging import page
 from lakeveil.aws.shapes import iso8601
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import (
     OnCatalog,
     OnColumns,
@@ -77,22 +78,24 @@ def list_permissions(call: Call, params: Shape, desk: AccessDesk) -> Shape:
     account = account_of(params, call.who.account)
     principal = principal_of(params["Principal"]) if "Principal" in params else None
     resource = resource_of(params["Resource"], account) if "Resource" in params else None
-    authority = looking(call.who, desk)
-    if principal == NOT_GOVERNED:
-        entries: list[Listed] = []
-    elif principal and resource:
-        entries = effective(
-            desk.lake, authority, principal=principal, resource=resource, directory=desk.directory
-        )
-    else:
-        entries = grants_shown(
-            desk.lake,
-            authority,
-            account=account if "CatalogId" in params else None,
-            principal=principal,
-            resource=resource,
-            with_filters=_is_true(params.get("IncludeRelated", "FALSE")),
-        )
+    # One look for all of them: each grant by name has its table looked up.
+    with desk.lake.looking() as lake:
+        authority = Authority(who=call.who, policy=lake.policy(), now=desk.clock.now())
+        if principal == NOT_GOVERNED:
+            entries: list[Listed] = []
+        elif principal and resource:
+            entries = effective(
+                lake, authority, principal=principal, resource=resource, directory=desk.directory
+            )
+        else:
+            entries = grants_shown(
+                lake,
+                authority,
+                account=account if "CatalogId" in params else None,
+                principal=principal,
+                resource=resource,
+                with_filters=_is_true(params.get("IncludeRelated", "FALSE")),
+            )
     if "ResourceType" in params:
         wanted = _KINDS[params["ResourceType"]]
         entries = [entry for entry in entries if wanted(entry.resource)]

@@ -14,6 +14,7 @@ from lakeveil.aws.lakeformation.shapes import (
     tags_shape,
 )
 from lakeveil.aws.paging import page
+from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import (
     OnCatalog,
     OnColumns,
@@ -35,6 +36,7 @@ from lakeveil.flows.look_at_tags import (
     visible_tag,
     visible_tags,
 )
+from lakeveil.ports.lake import LakeReader
 
 PAGE = 50
 
@@ -105,22 +107,29 @@ def remove_lf_tags_from_resource(call: Call, params: Shape, desk: AccessDesk) ->
 
 def get_resource_lf_tags(call: Call, params: Shape, desk: AccessDesk) -> Shape:
     """GetResourceLFTags: all layers down to what is named; a layer without tags is left out."""
-    authority = looking(call.who, desk)
     resource = resource_of(params["Resource"], account_of(params, call.who.account))
     assigned = bool(params.get("ShowAssignedLFTags", False))
+    with desk.lake.looking() as lake:
+        authority = Authority(who=call.who, policy=lake.policy(), now=desk.clock.now())
+        return _layers(lake, authority, resource, assigned=assigned)
+
+
+def _layers(
+    lake: LakeReader, authority: Authority, resource: Resource, *, assigned: bool
+) -> dict[str, Any]:
     match resource:
         case OnDatabase(account=account, database=name):
-            database = known_database(desk.lake, authority, account, name)
+            database = known_database(lake, authority, account, name)
             return layers_shape(tags_of_database(authority, database, assigned=assigned), account)
         case OnTable(table=str(name)):
             table = known_table(
-                desk.lake, authority, TableName(resource.account, resource.database, name)
+                lake, authority, TableName(resource.account, resource.database, name)
             )
             shown = tags_of_table(authority, table, assigned=assigned)
             return layers_shape(shown, resource.account)
         case OnColumns(table=name, named=named, excluding=False):
             table = known_table(
-                desk.lake, authority, TableName(resource.account, resource.database, name)
+                lake, authority, TableName(resource.account, resource.database, name)
             )
             check_columns(authority, table, named)
             shown = tags_of_table(authority, table, assigned=assigned, columns=named)

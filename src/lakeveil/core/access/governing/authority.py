@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from lakeveil.core.access.deciding.contribution import Contribution
 from lakeveil.core.access.deciding.database import catalog_permissions, database_permissions
 from lakeveil.core.access.deciding.decide import identities_towards, is_administrator, passable
-from lakeveil.core.access.deciding.decision import Decision
 from lakeveil.core.access.governing.tag_rights import (
     TagRights,
     as_account,
@@ -22,6 +21,7 @@ from lakeveil.core.access.governing.tag_rights import (
     tag_rights,
 )
 from lakeveil.core.access.grants import DataCellsFilter, Grant, OnFilter, OnLocation
+from lakeveil.core.access.indexing.deferred_decision import DeferredDecision
 from lakeveil.core.access.indexing.index import index_of
 from lakeveil.core.access.lake import Database, Policy, Table
 from lakeveil.core.access.locations import is_under
@@ -84,9 +84,9 @@ class Authority:
         """Whether it may know that a database is there."""
         return Permission.DESCRIBE in self.database(database)[0]
 
-    def decision(self, table: Table) -> Decision:
+    def decision(self, table: Table) -> DeferredDecision:
         """What it may see of a table."""
-        return index_of(self.policy).decide(self.who, table, now=self.now)
+        return index_of(self.policy).remembered(self.who, table, now=self.now)
 
     def knows_table(self, table: Table) -> bool:
         """Whether it may know that a table is there."""
@@ -96,7 +96,8 @@ class Authority:
         """The columns of a table it may know of; administrators know all, though not the values."""
         if self.views(table.name.account) or self._owns(table):
             return tuple(column.name for column in table.columns)
-        return tuple(column.name for column in self.decision(table).shown())
+        shown = self.decision(table).shown_names()
+        return tuple(column.name for column in table.columns if column.name in shown)
 
     def may_tag_database(self, database: Database) -> bool:
         """Whether it may assign tags to a database, given that it may assign the tag.

@@ -1,8 +1,9 @@
 """A decision whose columns are written out when they are first asked for.
 
 Permissions, rows and the grants behind them are there at once, and as bitmaps which columns are
-visible and which masked. To say why of each of a thousand columns takes longer than to decide, and
-most callers want it of few tables. It is a `Decision`, compares equal to one and becomes one.
+visible, which of them in every row, and which masked. To say why of each of a thousand columns
+takes longer than to decide, and most callers want it of few tables. It is a `Decision`, compares
+equal to one and becomes one.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ class Slice:
 class DeferredDecision(Decision):
     """A `Decision` about `table`; see there. Bit i is the column at position i."""
 
-    __slots__ = ("_slices", "_table", "masked_bits", "visible_bits")
+    __slots__ = ("_slices", "_table", "full_bits", "masked_bits", "visible_bits")
 
+    full_bits: int
+    """Columns that are visible in every row."""
     masked_bits: int
     visible_bits: int
     _slices: Sequence[Slice]
@@ -55,12 +58,16 @@ class DeferredDecision(Decision):
 
         What `Union.decision` leaves out, `SELECT` where no row shows, is left out here, too.
         """
-        visible = masked = 0
+        visible = full = masked = 0
         rows = NONE
         for one in slices:
             for mask, shown in one.shown.items():
+                if not shown:
+                    continue
                 if mask is None:
                     visible |= one.bits
+                    # No sum of filters is every row, unless one of them is.
+                    full |= one.bits if shown.every else 0
                 else:
                     masked |= one.bits
                 if not rows.every:
@@ -74,12 +81,34 @@ class DeferredDecision(Decision):
             ("rows", rows),
             ("because", held),
             ("visible_bits", visible),
+            ("full_bits", full),
             ("masked_bits", masked & ~visible),
             ("_slices", slices),
             ("_table", table),
         ):
             object.__setattr__(made, name, value)
         return made
+
+    def shown_names(self) -> frozenset[str]:
+        """The names of the columns that are not hidden, those of `shown`."""
+        if not self._has_bits:
+            return frozenset([column.name for column in self.shown()])
+        columns = self._table.columns
+        shown = self.visible_bits | self.masked_bits
+        return frozenset([columns[position].name for position in positions(shown)])
+
+    @property
+    def full_read(self) -> bool:
+        """See `Decision`."""
+        if not self._has_bits:
+            return super().full_read
+        count = len(self._table.columns)
+        return count > 0 and self.full_bits == (1 << count) - 1
+
+    @property
+    def _has_bits(self) -> bool:
+        # What is copied or changed has the fields of a `Decision`, and nothing else counts for it.
+        return hasattr(self, "full_bits")
 
     def __getattr__(self, name: str) -> tuple[ColumnDecision, ...]:
         # Python asks here only while the slot is empty.

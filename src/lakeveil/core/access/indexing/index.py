@@ -9,6 +9,7 @@ cells filters and grants that pass on what another account shared, by the very f
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from typing import Any, TypeVar
 
@@ -33,9 +34,14 @@ from lakeveil.core.identity.principal import Principal
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
+_Asked = tuple[str, frozenset[str], TableName, int]
+"""Account and identities of a principal, a table, and how many grants' ends are over."""
+
 _INDEX = "_index"
 _KEPT = 4096
 """How many tables, and how many principals, are kept ready."""
+_REMEMBERED = 2048
+"""How many decisions are, of some kilobytes each."""
 
 
 def index_of(policy: Policy) -> PolicyIndex:
@@ -60,6 +66,8 @@ class PolicyIndex:
         self.policy = policy
         self._tables: dict[TableName, TableIndex] = {}
         self._speaking: dict[tuple[str, frozenset[str], str], tuple[CompiledGrant, ...]] = {}
+        self._ends = sorted({g.expires_at for g in policy.grants if g.expires_at is not None})
+        self._remembered: dict[_Asked, tuple[Table, DeferredDecision]] = {}
 
     def decide(self, who: Principal, table: Table, *, now: float) -> Decision:
         """What a principal may see of a table at a time (UTC seconds); equal to `decide`'s."""
@@ -80,6 +88,24 @@ class PolicyIndex:
                 elif exact := self._exactly(who, one, table, now):
                     total.add(one.grant.id, exact)
         return total.decision()
+
+    def remembered(self, who: Principal, table: Table, *, now: float) -> DeferredDecision:
+        """The same, decided once for a principal, table and policy while no grant ends.
+
+        Sound because nothing else goes into a decision. The policy is this index's, which is never
+        asked about another. The table is the very same object, or it is decided anew. Of the
+        principal only account and identities count. Of the time only which grants are live: those
+        whose end is later, and that changes nowhere between two ends that follow each other.
+        """
+        key = (who.account, who.identities, table.name, bisect_right(self._ends, now))
+        found = self._remembered.get(key)
+        if found is not None and found[0] is table:
+            return found[1]
+        decision = self.deferred(who, table, now=now)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered = {}
+        self._remembered[key] = table, decision
+        return decision
 
     def speaking(self, who: Principal, account: str) -> tuple[CompiledGrant, ...]:
         """The grants that speak for a principal in front of an account's tables, made ready."""
