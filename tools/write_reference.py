@@ -1,4 +1,4 @@
-"""Write docs/reference/{api,cli,settings}.md from the code; `--check` fails where they differ."""
+"""Write docs/reference/{api,cli,settings,sql}.md from the code; `--check` compares them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from lakeveil.core import photos as photos_module
 from lakeveil.core.photos import RedactionPolicy
 from lakeveil.settings import CollectionSettings, Settings
 from lakeveil.settings import tree as settings_module
+from lakeveil.sql.functions import FUNCTIONS, Function
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs` from the code. -->\n\n"
@@ -26,7 +27,7 @@ NOTICE = "<!-- Written by `make docs` from the code. -->\n\n"
 
 def main() -> None:
     """Write the pages, or compare them."""
-    pages = {"api.md": _api(), "cli.md": _cli(), "settings.md": _settings()}
+    pages = {"api.md": _api(), "cli.md": _cli(), "settings.md": _settings(), "sql.md": _sql()}
     stale = []
     for name, text in pages.items():
         path = REFERENCE / name
@@ -204,6 +205,56 @@ def _settings() -> str:
         _table(RedactionPolicy, ""),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+_SQL = """\
+Queries are written in Athena's SQL (engine version 3), which is Trino's. A function runs only if
+it is in this table; whatever else the engine has does not exist. Each supported function is
+tested against what Trino's reference says of it: the examples are in
+[`conformance/sql`](../../conformance/sql/README.md).
+
+| Status | |
+|---|---|
+| supported | answers as Trino does |
+| approximate | answers as the note says |
+| refused | Trino has it; here it is an error, never another answer |
+
+In a signature a capital letter is any type, the same one wherever it stands again; `N` is a
+number, `I` an integer, `D` a decimal; `whole(D)` and such are decimals whose digits follow from
+those of `D`. `timestamptz` is `timestamp with time zone`.
+
+## Where we differ from Trino
+
+- The session's zone is UTC. Values keep no other: `AT TIME ZONE` is for what formats, casts or
+  takes parts.
+- `CURRENT_TIMESTAMP` and its like are the engine's time when the query starts, in milliseconds.
+- Integers are divided to integers, by zero is an error, decimals stay exact; a quotient of
+  decimals whose digits do not fit into 128 bits on the way is an error.
+- NaN equals NaN and is the largest number.
+- JSON keeps the order of its keys, and is not compared. Its paths are names and subscripts.
+- Rows are compared and cast by position; those with other names of fields do not mix.
+- Casts that are not reproduced are errors: to `char`, from or to nested types that hold times.
+- Regular expressions are RE2's: what they do not have is an error in a constant pattern.
+- A query whose expressions grow beyond 100,000 parts, as divisions of divisions of decimals do,
+  is an error.
+"""
+
+
+def _sql() -> str:
+    lines = [NOTICE + "# SQL\n", _SQL]
+    for category, rows in itertools.groupby(FUNCTIONS, key=lambda row: row.category):
+        lines += [f"## {category}\n", "| Function | Status | |", "|---|---|---|"]
+        lines += [_function(row) for row in sorted(rows, key=lambda row: row.name)]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _function(row: Function) -> str:
+    calls = [f"`{row.name}{overload.text}`" for overload in row.overloads] or [f"`{row.name}`"]
+    notes = [f"also `{'`, `'.join(row.aliases)}`"] if row.aliases else []
+    notes += [row.note] if row.note else []
+    shown = "<br>".join(calls).replace("|", "\\|")
+    return f"| {shown} | {row.status} | {'; '.join(notes)} |"
 
 
 def _table(kind: type, prefix: str, *, skip: set[str] | None = None) -> str:
