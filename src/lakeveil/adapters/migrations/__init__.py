@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from lakeveil.errors import SetupError
 
-KNOWN = ("0001", "0002", "0003", "0004", "0005")
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = KNOWN[-1]
 
 
