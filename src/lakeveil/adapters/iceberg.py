@@ -201,6 +201,11 @@ class SqlIcebergCatalog:
         _check_properties(metadata.properties, metadata.location)
         return metadata
 
+    @property
+    def io_settings(self) -> Mapping[str, str]:
+        """PyIceberg's settings for the store, with the service's key."""
+        return self._io
+
     def sql_catalog(self, account: str) -> SqlCatalog:
         """PyIceberg's own view of an account's entries, for whoever writes data into tables.
 

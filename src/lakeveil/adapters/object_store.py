@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lakeveil.adapters.s3_client import s3_client_of
 from lakeveil.core.photos import ObjectRef
 from lakeveil.errors import BadPhoto, Conflict, NotFound, Refused, Unavailable
 from lakeveil.ports import ObjectInfo
@@ -49,25 +48,8 @@ class S3ObjectStore:
         attempts: int = 3,
     ) -> None:
         self._endpoint = endpoint or "Amazon S3"
-        session = boto3.Session(
-            aws_access_key_id=key.access_key_id if key else None,
-            aws_secret_access_key=key.secret_access_key if key else None,
-            aws_session_token=key.session_token if key else None,
-            region_name=region,
-        )
-        self._s3 = session.client(
-            "s3",
-            endpoint_url=endpoint,
-            config=Config(
-                connect_timeout=min(timeout_s, 5.0),
-                read_timeout=timeout_s,
-                retries={"mode": "standard", "total_max_attempts": attempts},
-                max_pool_connections=32,
-                s3={"addressing_style": "path" if endpoint else "auto"},
-                # Newer checksums are unknown to several stores that speak S3 otherwise.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
+        self._s3 = s3_client_of(
+            endpoint, key, region=region, timeout_s=timeout_s, attempts=attempts
         )
 
     def head(self, bucket: str, key: str) -> ObjectInfo | None:

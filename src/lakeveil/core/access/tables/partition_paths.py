@@ -40,7 +40,10 @@ def partition_values(keys: Sequence[str], path: str) -> tuple[str, ...] | None:
         name, equals, value = part.partition("=")
         if not equals or not value or unquote(name).lower() != key:
             return None
-        values.append(unquote(value, errors="strict"))
+        try:
+            values.append(unquote(value, errors="strict"))
+        except UnicodeDecodeError:
+            return None
     return tuple(values)
 
 
