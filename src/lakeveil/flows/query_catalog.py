@@ -1,0 +1,89 @@
+"""The catalog as a query's principal sees it: one state, looked at once.
+
+Names, columns and decisions come from the same consistent read, and each table is judged once: what
+a query was checked against is what its views are made of. A table without a readable column is
+there for whoever may describe it, and cannot be read.
+"""
+
+from __future__ import annotations
+
+from lakeveil.core.access.governing.authority import Authority
+from lakeveil.core.access.grants import TableName
+from lakeveil.core.access.tables.table_document import ICEBERG, TABLE_TYPE, parameter
+from lakeveil.core.query.failures import ErrorName, QueryError
+from lakeveil.flows.catalog_desk import SeenTable, seen
+from lakeveil.flows.iceberg_rows import is_behind
+from lakeveil.ports.lake import LakeReader
+from lakeveil.sql.governed import shown_type
+from lakeveil.sql.relations import Relation, RelationColumn
+from lakeveil.sql.views import decode
+
+
+class BehindTable(Exception):
+    """A table whose row is to be looked at anew before it can be read."""
+
+    def __init__(self, name: TableName) -> None:
+        self.name = name
+        super().__init__(str(name))
+
+
+class SeenCatalog:
+    """`sql.relations.Catalog` of one principal over one state."""
+
+    def __init__(self, lake: LakeReader, authority: Authority) -> None:
+        self._lake = lake
+        self._authority = authority
+        self._account = authority.who.account
+        self._seen: dict[TableName, SeenTable | None] = {}
+
+    def relation(self, database: str, table: str) -> Relation | None:
+        """See `Catalog`.
+
+        Raises:
+            BehindTable: its row has to follow its entry first.
+            QueryError: the principal may know of the table, and read nothing of it.
+        """
+        found = self.table(TableName(self._account, database, table))
+        return self._relation(found) if found else None
+
+    def has_database(self, database: str) -> bool:
+        """See `Catalog`."""
+        record = self._lake.database(self._account, database)
+        return record is not None and self._authority.knows_database(record.database)
+
+    def table(self, name: TableName) -> SeenTable | None:
+        """A table as the principal sees it; the same one each time."""
+        if name not in self._seen:
+            record = self._lake.table(name)
+            found = seen(self._authority, record) if record else None
+            iceberg = found is not None and bool(found.record.metadata_location)
+            if found and iceberg and is_behind(found.record, self._lake.iceberg_entry(name)):
+                raise BehindTable(name)
+            self._seen[name] = found
+        return self._seen[name]
+
+    def _relation(self, found: SeenTable) -> Relation:
+        types = {column.name: column for column in found.record.table.columns}
+        shown = [
+            RelationColumn(
+                decided.name,
+                shown_type(decided, types[decided.name].type),
+                types[decided.name].partition,
+            )
+            for decided in found.data.shown()
+        ]
+        if not shown:
+            raise QueryError(
+                ErrorName.PERMISSION_DENIED,
+                f"Access Denied: Cannot select from table {found.name}",
+            )
+        document = found.record.document
+        is_view = document.get("TableType") == "VIRTUAL_VIEW"
+        view = decode(document.get("ViewOriginalText", "")) if is_view else None
+        return Relation(
+            name=found.name,
+            columns=tuple(shown),
+            view=view.sql if view else None,
+            view_database=view.database if view else "",
+            iceberg=parameter(document, TABLE_TYPE).upper() == ICEBERG,
+        )

@@ -1,0 +1,1 @@
+"""Statements of SQL, each run as its principal: shown, defined, written, and put on record."""

@@ -1,0 +1,1 @@
+"""Statements of SQL, run from the queue to their end over a real store, state and engine."""
