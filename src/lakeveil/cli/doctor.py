@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lakeveil.cli.session import Session, json_option
-from lakeveil.errors import LakeveilError
+from lakeveil.errors import LakeveilError, SetupError
 
 if TYPE_CHECKING:
     from lakeveil.settings import Settings
@@ -51,6 +51,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "store", lambda: _store(settings)
     yield "store keys", lambda: _store_keys(settings)
     yield "queue", lambda: _queue(settings)
+    yield "queries", lambda: _queries(settings)
 
 
 def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
@@ -149,3 +150,19 @@ def _queue(settings: Settings) -> str:
         depth, dead = queue.depth(), len(queue.dead())
     hint = "; `lakeveil queue dead ls` shows why" if dead else ""
     return f"{depth} messages, {dead} dead letters{hint}"
+
+
+def _queries(settings: Settings) -> str:
+    from lakeveil.adapters.engine.landlock import support
+
+    found = support()
+    missing = "; ".join(found.missing)
+    if not found.enough and settings.sql.require_landlock:
+        raise SetupError(
+            "queries cannot be run",
+            why=f"this kernel cannot confine their processes; missing: {missing}",
+            fix="run Linux 6.7 or newer with Landlock, or set sql.require_landlock = false",
+        )
+    if not found.enough:
+        return f"NOT confined by the kernel, which lacks: {missing}; other walls stand"
+    return f"confined by Landlock (ABI {found.abi})" + (f", without: {missing}" if missing else "")

@@ -1,13 +1,17 @@
-"""The AWS services of the one port, composed from their parts."""
+"""The doors of the one port, composed from their parts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from lakeveil import __version__
 from lakeveil.adapters.caller_keys import CallerKeys
+from lakeveil.adapters.metrics import Meter
+from lakeveil.aws.athena.service import athena
 from lakeveil.aws.glue.service import glue
 from lakeveil.aws.lakeformation.service import lakeformation
 from lakeveil.aws.lakeveil.service import own_api
@@ -19,7 +23,11 @@ from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import Refused
 from lakeveil.flows.change_access import AccessDesk
 from lakeveil.settings import Settings
+from lakeveil.trino_rest.door import App, trino_door
+from lakeveil.trino_rest.queries import Queries
+from lakeveil.trino_rest.sign_in import SignInDesk
 from lakeveil.wiring.lake import LakeParts
+from lakeveil.wiring.queries import QueryParts
 from lakeveil.wiring.store_keys import key_mint
 
 
@@ -68,6 +76,15 @@ def lake_services(parts: LakeParts, settings: Settings) -> tuple[Service, ...]:
     )
 
 
+def athena_service(queries: QueryParts, parts: LakeParts) -> Service:
+    """Athena, over what runs queries."""
+    return athena(
+        queries=queries.desk,
+        submit=queries.runner.submit,
+        who=lambda caller: parts.identity.principal_of(caller.access_key),
+    )
+
+
 def photo_service(callers: CallerKeys, look: Look, parts: LakeParts, settings: Settings) -> Service:
     """Rekognition's DetectFaces, for keys of the store and for those of the lake."""
     threads = settings.worker.reserved_concurrent_executions
@@ -80,6 +97,25 @@ def photo_service(callers: CallerKeys, look: Look, parts: LakeParts, settings: S
         waiting=4 * threads,
     )
     return replace(service, gate=_may_look(callers, parts))
+
+
+def trino(parts: LakeParts, queries: QueryParts, settings: Settings, meter: Meter) -> App:
+    """Trino's client protocol over the queries of one lake."""
+    identity = parts.identity
+    return trino_door(
+        Queries(desk=queries.desk, submit=queries.runner.submit),
+        SignInDesk(
+            callers=identity.callers,
+            roles=identity.directory,
+            sessions=identity.sessions,
+            tokens=parts.tokens,
+            mint=key_mint(settings, identity, environ=os.environ),
+            audit=parts.audit,
+            clock=parts.clock,
+        ),
+        version=__version__,
+        observe=partial(meter.request, door="trino"),
+    )
 
 
 def secret_of(callers: CallerKeys, parts: LakeParts) -> SecretOf:

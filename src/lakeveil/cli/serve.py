@@ -1,4 +1,4 @@
-"""`lakeveil serve`: health, metrics and the AWS doors on one port."""
+"""`lakeveil serve`: health, metrics and the doors on one port, over HTTP or HTTPS."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,9 +54,11 @@ def command(session: Session) -> None:
     with listener, open_http_parts(settings, os.environ) as parts, open_darkroom(settings) as room:
         app = compose(settings, parts, room)
         host, port = settings.http.host, listener.getsockname()[1]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if settings.http.certificate else "http"
+        url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        certificate = checked_certificate(settings)
         session.emit_line({"url": url}, f"listening on {url}")
-        serve(app, listener)
+        serve(app, listener, certificate)
 
 
 def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App:
@@ -63,7 +66,14 @@ def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App
     from lakeveil.aws.door import aws_door
     from lakeveil.aws.protocol import Access
     from lakeveil.aws.rest_json import rest_paths
-    from lakeveil.cli.doors import lake_services, photo_service, secret_of
+    from lakeveil.cli.doors import (
+        athena_service,
+        lake_services,
+        photo_service,
+        secret_of,
+        trino,
+    )
+    from lakeveil.trino_rest.door import is_trino
     from lakeveil.web.app import http_app
 
     def look(data: bytes) -> Examination:
@@ -76,6 +86,7 @@ def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App
     services = (
         photo_service(parts.callers, look, parts.lake, settings),
         *lake_services(parts.lake, settings),
+        athena_service(parts.queries, parts.lake),
     )
     aws = aws_door(
         services,
@@ -92,6 +103,8 @@ def compose(settings: Settings, parts: HttpParts, room: IsolatedDarkroom) -> App
         metrics=parts.metrics,
         aws=aws,
         aws_paths=rest_paths(services),
+        trino=trino(parts.lake, parts.queries, settings, parts.meter),
+        is_trino=is_trino,
         observe=parts.meter.request,
         span=span,
     )
@@ -119,7 +132,28 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: App, listener: socket.socket) -> None:
+def checked_certificate(settings: Settings) -> tuple[str, str] | None:
+    """Paths of the certificate and its key, or None where the server speaks plain HTTP.
+
+    Raises:
+        SetupError: one of both is missing, cannot be read, or they do not belong together.
+    """
+    certificate, key = settings.http.certificate, settings.http.key
+    if not certificate and not key:
+        return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            "the HTTP server has no certificate that it can use",
+            why=getattr(error, "strerror", None) or "the files are no certificate with its key",
+            fix="set `http.certificate` and `http.key` to PEM files that belong together",
+            code="bad_certificate",
+        ) from error
+    return certificate, key
+
+
+def serve(app: App, listener: socket.socket, certificate: tuple[str, str] | None = None) -> None:
     """Answer requests on a listening socket until SIGTERM or Ctrl-C; then finish what runs."""
     import uvicorn
 
@@ -128,11 +162,14 @@ def serve(app: App, listener: socket.socket) -> None:
     # What is loaded by now stays: a full collection over it would hold one request up for 0.2 s.
     gc.collect()
     gc.freeze()
-    uvicorn.Server(server_config(app)).run(sockets=[listener])
+    uvicorn.Server(server_config(app, certificate)).run(sockets=[listener])
 
 
-def server_config(app: App) -> uvicorn.Config:
-    """How the server runs an app: no log for each request, and bounds on all it holds."""
+def server_config(app: App, certificate: tuple[str, str] | None = None) -> uvicorn.Config:
+    """How the server runs an app: no log for each request, and bounds on all it holds.
+
+    With a certificate and its key it speaks TLS 1.2 or newer, and nothing else.
+    """
     import uvicorn
 
     from lakeveil.web.impatience import ImpatientHttp
@@ -151,6 +188,8 @@ def server_config(app: App) -> uvicorn.Config:
         ws="none",
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=certificate[0] if certificate else None,
+        ssl_keyfile=certificate[1] if certificate else None,
     )
 
 

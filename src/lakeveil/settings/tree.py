@@ -120,6 +120,27 @@ class Lake(msgspec.Struct, frozen=True, kw_only=True):
     """Workgroups' outputs, a folder for each."""
 
 
+class Sql(msgspec.Struct, frozen=True, kw_only=True):
+    """Queries. Each runs in a process of its own, which is killed when it goes beyond a limit."""
+
+    concurrent_queries: int = 2
+    """Queries of one server that run at once; others wait."""
+    waiting_queries: int = 200
+    """Queries of a workgroup that may wait."""
+    timeout_s: float = 1800.0
+    memory_size_mib: int = 2048
+    """Memory of one query; what is larger is written to a temporary directory."""
+    temporary_size_mib: int = 10240
+    threads: int = 2
+    """Threads of one query."""
+    processes: int = 8
+    """Processes that are kept, each for one caller, so that what it has read stays at hand."""
+    price_per_tib: float = 5.0
+    """What a TiB scanned costs, in the currency of your reports."""
+    require_landlock: bool = False
+    """Refuse to start where the kernel cannot confine queries' processes; else it is only said."""
+
+
 class Rekognition(msgspec.Struct, frozen=True, kw_only=True):
     """The DetectFaces door. Limits are the real service's."""
 
@@ -133,6 +154,10 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     """Host headers that are answered; others are refused (DNS rebinding)."""
+    certificate: str = ""
+    """PEM file with the server's certificate and those between it and its authority: HTTPS."""
+    key: str = ""
+    """PEM file with the certificate's private key."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +213,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: PhotoLimits = PhotoLimits()
     reconcile: Reconcile = Reconcile()
     lake: Lake = Lake()
+    sql: Sql = Sql()
     rekognition: Rekognition = Rekognition()
     http: Http = Http()
     log: Log = Log()

@@ -22,6 +22,7 @@ from lakeveil.errors import Unavailable
 from lakeveil.ports import Queue
 from lakeveil.settings import Settings
 from lakeveil.wiring.lake import LakeParts, lake_over
+from lakeveil.wiring.queries import QueryParts, open_queries
 from lakeveil.wiring.queue import open_queue
 
 QUEUE_GAUGES_KEEP_S = 10.0
@@ -36,6 +37,7 @@ class HttpParts:
 
     callers: CallerKeys
     lake: LakeParts
+    queries: QueryParts
     checks: Mapping[str, Check]
     """Readiness: store, queue, database, models."""
     meter: Meter
@@ -66,6 +68,7 @@ def open_http_parts(settings: Settings, environ: Mapping[str, str]) -> Iterator[
         )
         opened.callback(traces.close)
         meter = shared_meter(settings.home_path)
+        lake = lake_over(engine, settings, writer="web")
         yield HttpParts(
             callers=CallerKeys(
                 credentials,
@@ -73,7 +76,8 @@ def open_http_parts(settings: Settings, environ: Mapping[str, str]) -> Iterator[
                 region=settings.store.region,
                 timeout_s=settings.store.timeout_s,
             ),
-            lake=lake_over(engine, settings, writer="web"),
+            lake=lake,
+            queries=opened.enter_context(open_queries(engine, lake, settings)),
             checks=_checks(settings, credentials, queue, engine),
             meter=meter,
             metrics=_page(meter, queue),

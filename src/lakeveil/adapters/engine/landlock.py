@@ -83,7 +83,7 @@ def restrict(*, readable: Iterable[Path], own: Path, port: int | None) -> None:
         raise SetupError(
             "queries cannot be confined on this machine",
             why=f"its kernel does not restrict {'; '.join(known.missing)}",
-            fix="run Linux 6.7 or newer with Landlock, or set engine.require_landlock = false",
+            fix="run Linux 6.7 or newer with Landlock, or set sql.require_landlock = false",
             code="landlock_missing",
         )
     libc = ctypes.CDLL(None, use_errno=True)

@@ -311,7 +311,7 @@ def _busy() -> Unavailable:
     return Unavailable(
         "all processes that run queries are busy",
         why="each runs one query at a time",
-        fix="try again, or raise engine.processes",
+        fix="try again, or raise sql.processes",
         code="engine_busy",
     )
 

@@ -1,0 +1,1 @@
+"""Athena's API over governed queries: one file for each of its subjects."""
