@@ -13,6 +13,7 @@ from lakeveil.core.access.tables.table_document import ICEBERG, TABLE_TYPE, para
 from lakeveil.core.query.failures import ErrorName, QueryError
 from lakeveil.flows.catalog_desk import SeenTable, seen
 from lakeveil.flows.iceberg_rows import is_behind
+from lakeveil.flows.metadata_views import METADATA_DATABASES, metadata_relation
 from lakeveil.ports.lake import LakeReader
 from lakeveil.sql.governed import shown_type
 from lakeveil.sql.relations import Relation, RelationColumn
@@ -43,11 +44,15 @@ class SeenCatalog:
             BehindTable: its row has to follow its entry first.
             QueryError: the principal may know of the table, and read nothing of it.
         """
+        if database in METADATA_DATABASES:
+            return metadata_relation(database, table, lake=self._lake, authority=self._authority)
         found = self.table(TableName(self._account, database, table))
         return self._relation(found) if found else None
 
     def has_database(self, database: str) -> bool:
         """See `Catalog`."""
+        if database in METADATA_DATABASES:
+            return True
         record = self._lake.database(self._account, database)
         return record is not None and self._authority.knows_database(record.database)
 

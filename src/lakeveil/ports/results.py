@@ -26,8 +26,9 @@ class ResultStore(Protocol):
         """Write a result as Athena's CSV; how many bytes, and how many rows besides the names.
 
         `batches` are `pyarrow.RecordBatch`es, read once, whose columns stand in the order of
-        `columns`. With `text` the result is of a statement that answers lines: one a row, its
-        values with tabs between them, and no names. Should anything raise, no object is left.
+        `columns`. A location that ends in `.jsonl` gets a JSON array for each row instead. With
+        `text` the result is of a statement that answers lines: one a row, its values with tabs
+        between them, and no names. Should anything raise, no object is left.
 
         Raises:
             QueryError: whatever the batches raise, or a value that has no text.

@@ -137,7 +137,9 @@ class Sources(Expressions):
         name, catalog = node.name.lower(), node.catalog.lower()
         database = node.db.lower() or at.database.lower()
         line, column = at.of(node.parts[0])
-        if catalog and catalog not in self._catalogs:
+        if catalog == "system":
+            database = f"system.{database}"
+        elif catalog and catalog not in self._catalogs:
             raise QueryError(
                 ErrorName.CATALOG_NOT_FOUND,
                 f"Catalog '{catalog}' does not exist",

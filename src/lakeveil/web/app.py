@@ -5,6 +5,7 @@
     GET /metrics   Prometheus
     POST /         the AWS doors, as is POST to the paths of their REST services, and
                    whatever is signed, by header or by query
+    /v1/...        the Trino door, where there is one
 
 Only hosts on the allow-list are answered: a web page that has its own name point at our address
 (DNS rebinding) gets nothing.
@@ -62,12 +63,15 @@ def http_app(
     span: Span,
     check_timeout_s: float = 5.0,
     aws_paths: Collection[str] = (),
+    trino: App | None = None,
+    is_trino: Callable[[str], bool] = lambda _path: False,
 ) -> App:
     """Everything on the one port, as an ASGI app.
 
     `checks` are what `/readyz` asks; `metrics` renders the page for Prometheus, given what was
     found ready. `aws` is an ASGI app of its own, which counts its requests itself; `aws_paths` are
-    its paths beside `/`. A check that takes longer than `check_timeout_s` counts as failed.
+    its paths beside `/`. `trino` is another, for the paths of which `is_trino` says so. A check
+    that takes longer than `check_timeout_s` counts as failed.
     """
     readiness = Readiness(checks, timeout_s=check_timeout_s)
 
@@ -103,6 +107,9 @@ def http_app(
         posted_there = scope["method"] == "POST" and scope["path"] in there
         if posted_there or _is_signed(scope):
             await aws(scope, receive, send)
+            return
+        if trino is not None and is_trino(scope["path"]):
+            await trino(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
 

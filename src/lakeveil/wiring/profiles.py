@@ -31,4 +31,5 @@ def http_url(settings: Settings) -> str:
     listens = settings.http.host
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens, listens)  # noqa: S104 - not to listen, to ask
     host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{settings.ports.http}"
+    scheme = "https" if settings.http.certificate else "http"
+    return f"{scheme}://{host}:{settings.ports.http}"

@@ -1,0 +1,1 @@
+"""The Trino door, with Trino's own client and by hand."""
