@@ -24,8 +24,8 @@ up: $(READY)  ## Run the whole stack on this machine until Ctrl-C
 test: $(READY)  ## Run the tests that CI runs; prints the minutes of each suite
 	@$(BIN)/python tools/run_tests.py
 
-test-all: $(READY) .venv-aws/.ready  ## Run every test, the slow ones too
-	@$(BIN)/python tools/run_tests.py --all
+test-all: $(READY) .venv-aws/.ready  ## Run every test, the slow ones too, and measure coverage
+	@$(BIN)/python tools/run_tests.py --all --coverage
 
 check: $(READY)  ## Lint, types, architecture, lock files, generated docs
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

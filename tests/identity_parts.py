@@ -18,9 +18,9 @@ from lakeveil.adapters.audit_log import SqlAuditLog, open_audit_log
 from lakeveil.adapters.audit_trail import AuditTrail
 from lakeveil.adapters.clock import ManualClock
 from lakeveil.adapters.credentials import private_directory, write_private
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.identity import IdentityStore, open_identity_store
 from lakeveil.core.identity.directory import Account, IssuedKey, Role
+from tests.new_database import new_database, opened
 
 ACCOUNT = "123456789012"
 OTHER = "210987654321"
@@ -84,7 +84,7 @@ def identity_in(home: Path) -> Iterator[Identity]:
     clock = ManualClock(float(int(time.time())))
     private_directory(home)
     write_private(home / "state.db", _empty_state())
-    engine = open_database(f"sqlite:///{home / 'state.db'}")
+    engine = opened(home / "state.db")
     store = open_identity_store(engine, home, clock)
     audit = open_audit_log(engine, home, writer="test", clock=clock)
     yield Identity(home=home, engine=engine, store=store, audit=audit, clock=clock)
@@ -93,9 +93,9 @@ def identity_in(home: Path) -> Iterator[Identity]:
 
 @functools.cache
 def _empty_state() -> bytes:
-    """The state database with the accounts, migrated once for all tests of a process."""
+    """The state database with the accounts, made once for all tests of a process."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = open_database(f"sqlite:///{folder}/state.db")
+        engine = new_database(Path(folder, "state.db"))
         store = open_identity_store(engine, Path(folder), ManualClock())
         for number in (ACCOUNT, OTHER):
             store.directory.create_account(Account(id=number, name=f"account {number}"))

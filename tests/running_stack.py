@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 
+from tests.command_line import PROGRAM, run_here
 from tests.stack_fixture import free_ports, store_ports
 
 T = TypeVar("T")
@@ -61,14 +62,18 @@ class RunningStack:
 
     def lakeveil(self, *arguments: str) -> Any:
         """What `lakeveil ARGUMENTS --json` prints."""
-        done = subprocess.run(
-            [*self.command, *arguments, "--json"],
-            check=False,
-            cwd=self.directory,
-            env=dict(self.environ),
-            capture_output=True,
-            text=True,
-        )
+        words = [*arguments, "--json"]
+        if self.command == PROGRAM:
+            done = run_here(words, cwd=self.directory, environ=self.environ)
+        else:
+            done = subprocess.run(
+                [*self.command, *words],
+                check=False,
+                cwd=self.directory,
+                env=dict(self.environ),
+                capture_output=True,
+                text=True,
+            )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -1,6 +1,8 @@
-"""Run the tests suite by suite, with coverage over all; print the minutes of each.
+"""Run the tests suite by suite, some side by side; print the minutes of each.
 
-python tools/run_tests.py [--all] [SUITE...]
+python tools/run_tests.py [--all] [--coverage] [SUITE...]
+
+Coverage slows every process down by half, so it is for who asks.
 """
 
 from __future__ import annotations
@@ -19,15 +21,21 @@ TESTS = ROOT / "tests"
 LONGEST = (
     "stack",
     "docs",
-    "adapters",
-    "conformance",
-    "worker",
     "doors",
+    "adapters",
+    "pixels",
+    "conformance",
     "wheel",
-    "aws_lambda",
+    "demo",
+    "worker",
+    "core",
     "cli",
+    "aws_lambda",
+    "flows",
 )
 """These start first, so that none is left running alone at the end."""
+JOBS = 3
+"""On two cores, too: half of what the longest suites take, they wait for servers."""
 
 
 def main() -> None:
@@ -35,22 +43,21 @@ def main() -> None:
     suites = [*sorted(p.name for p in TESTS.iterdir() if any(p.glob("test_*.py"))), "doctests"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="the slow tests too")
-    parser.add_argument("--no-coverage", action="store_true")
-    parser.add_argument("--jobs", type=int, default=2, help="suites side by side (default: 2)")
+    parser.add_argument("--coverage", action="store_true", help="say which lines nothing runs")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="suites side by side")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=" ".join(suites))
     wanted = parser.parse_args()
     unknown = set(wanted.suites) - set(suites)
     if unknown:
         parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
 
-    coverage = not wanted.no_coverage
-    if coverage:
+    if wanted.coverage:
         _coverage("erase")
     started = time.monotonic()
     took: dict[str, tuple[float, bool]] = {}
     with ThreadPoolExecutor(wanted.jobs) as pool:
         running = {
-            pool.submit(_run, suite, every=wanted.all, coverage=coverage): suite
+            pool.submit(_run, suite, every=wanted.all, coverage=wanted.coverage): suite
             for suite in sorted(wanted.suites or suites, key=_longest_first)
         }
         for done in as_completed(running):
@@ -60,7 +67,7 @@ def main() -> None:
             print(f"\n── {suite} " + "─" * (60 - len(suite)), output.rstrip(), sep="\n", flush=True)
             left = ", ".join(sorted(set(running.values()) - set(took)))
             print(f"   {len(took)} of {len(running)} suites; left: {left or 'none'}", flush=True)
-    if coverage:
+    if wanted.coverage:
         print("\n── coverage " + "─" * 52, flush=True)
         _coverage("combine", "--quiet")
         _coverage("report", "--sort=cover", "--skip-covered")
@@ -93,6 +100,9 @@ def _run(suite: str, *, every: bool, coverage: bool) -> tuple[float, bool, str]:
     environ = dict(os.environ)
     for name in [n for n in environ if n.startswith(("LAKEVEIL_", "AWS_"))]:
         del environ[name]
+    # Hundreds of processes are started; each would compile every module anew.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    environ["TEST_EVERYTHING"] = "1" if every else "0"
     done = subprocess.run(
         command, check=False, cwd=ROOT, env=environ, stdout=PIPE, stderr=STDOUT, text=True
     )

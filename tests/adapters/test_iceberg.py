@@ -22,6 +22,7 @@ from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.lake import Column
 from lakeveil.errors import Conflict, Unavailable, UsageError
 from lakeveil.ports.iceberg import IcebergMetadata
+from tests.new_database import new_database
 from tests.stack_fixture import Weed
 
 EVENTS = TableName("123456789012", "ads", "events")
@@ -30,7 +31,7 @@ COLUMNS = (Column("id", "bigint"), Column("ip_address"), Column("day", "date"))
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    found = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    found = new_database(tmp_path / "state.db")
     yield found
     found.dispose()
 

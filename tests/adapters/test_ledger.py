@@ -23,6 +23,7 @@ from lakeveil.core.photos import Instructions
 from lakeveil.core.review import Tally, Verdict, miss_rate
 from lakeveil.errors import NotFound, SetupError
 from lakeveil.ports import Claim
+from tests.new_database import new_database
 
 FACE = Face(
     box=Box(1, 2, 30, 40),
@@ -45,7 +46,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: ManualClock) -> Iterator[SqlLedger]:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     yield SqlLedger(engine, clock)
     engine.dispose()
 
@@ -115,7 +116,7 @@ def test_a_renewed_claim_lasts_and_an_ended_one_stays_ended(
 
 
 def test_a_keeper_renews_what_is_held_and_nothing_else(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     ledger = SqlLedger(engine, SystemClock())
     with closing(ClaimKeeper(ledger, lease_s=0.9)) as keeper:
         held = ledger.claim("photos", "in", "held", owner="a", lease_s=0.9)
@@ -184,7 +185,7 @@ def test_records_are_filtered_exactly(ledger: SqlLedger) -> None:
 
 
 def test_of_many_threads_one_holds_the_claim(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     ledger = SqlLedger(engine, SystemClock())
     start = threading.Barrier(6)
     won: list[str] = []

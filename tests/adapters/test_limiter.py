@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from lakeveil.adapters.clock import ManualClock
 from lakeveil.adapters.database import open_database
 from lakeveil.adapters.limiter import SqlLimiter
 from lakeveil.ports import Limiter
+from tests.new_database import new_database
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def limiter(tmp_path: Path, clock: ManualClock) -> Iterator[Limiter]:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     yield SqlLimiter(engine, clock)
     engine.dispose()
 
@@ -100,20 +102,21 @@ def test_a_limit_of_none_lets_nobody_in(limiter: Limiter) -> None:
 @settings(max_examples=40, deadline=None)
 def test_no_order_of_events_exceeds_the_limit(steps: list[tuple[str, str]], limit: int) -> None:
     clock = ManualClock()
-    engine = open_database("sqlite://")
-    limiter = SqlLimiter(engine, clock)
     held: dict[str, float] = {}
-    for what, owner in steps:
-        if what == "wait":
-            clock.sleep(10)
-        elif what == "give":
-            limiter.release_slot("photos", owner=owner)
-            held.pop(owner, None)
-        elif _take(limiter, owner, limit=limit):
-            held[owner] = clock.now() + 30
-        held = {who: until for who, until in held.items() if until > clock.now()}
-        assert len(held) <= limit
-    engine.dispose()
+    with TemporaryDirectory() as folder:
+        engine = new_database(Path(folder, "state.db"))
+        limiter = SqlLimiter(engine, clock)
+        for what, owner in steps:
+            if what == "wait":
+                clock.sleep(10)
+            elif what == "give":
+                limiter.release_slot("photos", owner=owner)
+                held.pop(owner, None)
+            elif _take(limiter, owner, limit=limit):
+                held[owner] = clock.now() + 30
+            held = {who: until for who, until in held.items() if until > clock.now()}
+            assert len(held) <= limit
+        engine.dispose()
 
 
 def test_threads_that_rush_in_get_no_more_than_the_limit(limiter: Limiter) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from lakeveil.adapters.clock import ManualClock
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.identity.directory import Directory
 from lakeveil.adapters.people import DirectoryPeople
 from lakeveil.core.access.deciding.data_access import DATA_ACCESS
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.directory import Account, Role
+from tests.new_database import new_database
 
 HOME, OTHER = "111111111111", "222222222222"
 READS = json.dumps({"Statement": [{"Effect": "Allow", "Action": DATA_ACCESS, "Resource": "*"}]})
@@ -33,7 +33,7 @@ TRUST = json.dumps(
 
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[DirectoryPeople]:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     directory = Directory(engine, ManualClock())
     for account in (HOME, OTHER):
         directory.create_account(Account(id=account, name="it"))

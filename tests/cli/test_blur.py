@@ -1,12 +1,9 @@
-"""`lakeveil blur` and `lakeveil detect`, as a user runs them: real processes, real detectors."""
+"""`lakeveil blur` and `lakeveil detect`, as a user runs them, with real detectors."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import pytest
 from PIL import Image
 
 from lakeveil.adapters.model_store import default_directory, states
+from tests.command_line import lakeveil, lakeveil_process
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 
@@ -22,17 +20,6 @@ pytestmark = pytest.mark.skipif(
     any(s.state != "ok" for s in states(default_directory())),
     reason="the detectors' weights are not installed: lakeveil models install",
 )
-
-
-def lakeveil(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lakeveil", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
 
 
 def pixels(path: Path) -> Any:
@@ -49,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_photos_is_blurred_with_no_server(folder: Path) -> None:
-    done = lakeveil("blur", "in", "-o", "out", cwd=folder)
+    done = lakeveil_process("blur", "in", "-o", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
     lines = sorted(done.stdout.splitlines())
     assert lines[0].startswith("released\tin/group.jpg\tout/group.jpg\t")

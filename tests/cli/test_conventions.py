@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +10,7 @@ from pathlib import Path
 import pytest
 
 from lakeveil.cli.main import COMMANDS, HIDDEN
-
-
-def lakeveil(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("LAKEVEIL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "lakeveil", *arguments],
-        check=False,
-        cwd=cwd,
-        env=clean | environ,
-        capture_output=True,
-        text=True,
-    )
+from tests.command_line import lakeveil, lakeveil_process
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in HIDDEN])
@@ -35,13 +23,13 @@ def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
 
 
 def test_help_lists_every_command_without_the_hidden_ones(tmp_path: Path) -> None:
-    done = lakeveil("--help", cwd=tmp_path)
+    done = lakeveil_process("--help", cwd=tmp_path)
     for name in COMMANDS:
         assert (f"\n  {name} " in done.stdout) == (name not in HIDDEN)
 
 
 def test_wrong_usage_exits_2_and_says_what_to_do(tmp_path: Path) -> None:
-    done = lakeveil("photo", "frobnicate", cwd=tmp_path)
+    done = lakeveil_process("photo", "frobnicate", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such command 'frobnicate'" in done.stderr
     assert "fix: see `lakeveil photo --help`" in done.stderr
@@ -141,7 +129,8 @@ def test_completions_are_printed_for_every_shell(tmp_path: Path, shell: str) -> 
 
 
 def test_nothing_is_coloured_in_a_pipe(tmp_path: Path) -> None:
-    assert "\x1b" not in lakeveil("photo", "show", "none", cwd=tmp_path).stderr
+    piped = lakeveil_process("photo", "show", "none", cwd=tmp_path)
+    assert (piped.returncode, "\x1b" in piped.stderr) == (1, False)
     assert "\x1b" in lakeveil("photo", "show", "none", cwd=tmp_path, FORCE_COLOR="1").stderr
     both = lakeveil("photo", "show", "none", cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="1")
     assert "\x1b" not in both.stderr

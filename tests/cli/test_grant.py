@@ -10,7 +10,6 @@ import pytest
 
 from lakeveil.adapters.audit_log import open_audit_log
 from lakeveil.adapters.clock import SystemClock
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.identity.directory import Directory
 from lakeveil.adapters.lake import SqlLake, open_lake
 from lakeveil.cli.grant import command
@@ -27,6 +26,7 @@ from lakeveil.core.identity.directory import Account
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import NotFound, Refused, UsageError
 from lakeveil.ports.lake import Assignment, DatabaseRecord, Location, Place, TableRecord
+from tests.new_database import new_database
 
 HOME = "111111111111"
 ANA, DAVE = (arns.user_arn(HOME, name) for name in ("ana", "dave"))
@@ -38,7 +38,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlLake]:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     monkeypatch.setenv("LAKEVEIL_HOME", str(home))
-    engine = open_database(f"sqlite:///{home / 'state.db'}")
+    engine = new_database(home / "state.db")
     directory = Directory(engine, SystemClock())
     directory.create_account(Account(id=HOME, name="main"))
     for name in ("ana", "dave"):

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from lakeveil.adapters.model_store import SOURCES, default_directory
+from tests.command_line import lakeveil
 
 
-def lakeveil(*arguments: str, models: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lakeveil", "models", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "LAKEVEIL_MODELS__DIR": str(models), "NO_COLOR": "1"},
+def models(*arguments: str, at: Path) -> CompletedProcess[str]:
+    return lakeveil(
+        "models", *arguments, cwd=Path.cwd(), LAKEVEIL_MODELS__DIR=str(at), NO_COLOR="1"
     )
 
 
 def test_ls_shows_each_network_its_state_and_licence() -> None:
-    done = lakeveil("ls", "--json", models=default_directory())
+    done = models("ls", "--json", at=default_directory())
     rows = json.loads(done.stdout)
     assert [(r["name"], r["state"], r["licence"]) for r in rows] == [
         ("yunet", "ok", "MIT"),
@@ -32,7 +27,7 @@ def test_ls_shows_each_network_its_state_and_licence() -> None:
 
 
 def test_check_passes_on_intact_weights() -> None:
-    done = lakeveil("check", models=default_directory())
+    done = models("check", at=default_directory())
     assert done.returncode == 0, done.stderr
     assert "yunet\tok\tMIT" in done.stdout
 
@@ -40,7 +35,7 @@ def test_check_passes_on_intact_weights() -> None:
 def test_check_fails_on_altered_weights_and_says_what_to_do(tmp_path: Path) -> None:
     shutil.copytree(default_directory(), tmp_path, dirs_exist_ok=True)
     (tmp_path / SOURCES[0].file_name).write_bytes(b"not a network")
-    done = lakeveil("check", "--json", models=tmp_path)
+    done = models("check", "--json", at=tmp_path)
     assert done.returncode == 1
     error = json.loads(done.stderr)["error"]
     assert error["code"] == "model_altered"
@@ -50,13 +45,13 @@ def test_check_fails_on_altered_weights_and_says_what_to_do(tmp_path: Path) -> N
 
 def test_install_has_nothing_to_do_twice(tmp_path: Path) -> None:
     shutil.copytree(default_directory(), tmp_path, dirs_exist_ok=True)
-    done = lakeveil("install", "--from", str(tmp_path), "--json", models=tmp_path)
+    done = models("install", "--from", str(tmp_path), "--json", at=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {r["state"] for r in json.loads(done.stdout)} == {"ok"}
 
 
 def test_install_from_an_empty_folder_fails_plainly(tmp_path: Path) -> None:
-    done = lakeveil("install", "--from", str(tmp_path), models=tmp_path / "models")
+    done = models("install", "--from", str(tmp_path), at=tmp_path / "models")
     assert done.returncode == 1
     assert done.stdout == ""
     assert "error: cannot get the yunet face detector" in done.stderr

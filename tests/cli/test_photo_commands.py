@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import PROGRAM, run_here
 from tests.running_stack import RunningStack, running_stack, wait_for
 
 PHOTOS = Path(__file__).resolve().parent.parent / "photos"
@@ -23,9 +22,7 @@ review_share = 1.0
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[RunningStack]:
-    with running_stack(
-        [sys.executable, "-m", "lakeveil"], settings=SETTINGS, arguments=("--workers", "1")
-    ) as running:
+    with running_stack(PROGRAM, settings=SETTINGS, arguments=("--workers", "1")) as running:
         yield running
 
 
@@ -57,14 +54,7 @@ def seen_revision(stack: RunningStack, key: str) -> int:
 
 
 def refused(stack: RunningStack, *arguments: str) -> str:
-    done = subprocess.run(
-        [*stack.command, *arguments],
-        check=False,
-        cwd=stack.directory,
-        env=dict(stack.environ),
-        capture_output=True,
-        text=True,
-    )
+    done = run_here([*arguments], cwd=stack.directory, environ=stack.environ)
     assert done.returncode != 0
     return done.stderr
 
@@ -165,14 +155,9 @@ def test_doctor_finds_a_running_stack_well(stack: RunningStack) -> None:
 def test_tables_are_tab_separated_in_a_pipe(stack: RunningStack) -> None:
     upload(stack, "tab\tname.jpg")
     outcome(stack, "tab\tname.jpg", "released")
-    done = subprocess.run(
-        [*stack.command, "photo", "ls", "--prefix", "tab"],
-        check=True,
-        cwd=stack.directory,
-        env=dict(stack.environ),
-        capture_output=True,
-        text=True,
-    )
+    listing = ["photo", "ls", "--prefix", "tab"]
+    done = run_here(listing, cwd=stack.directory, environ=stack.environ)
+    assert done.returncode == 0, done.stderr
     head, row = done.stdout.splitlines()
     assert head.split("\t") == ["photo", "outcome", "faces", "updated_at", "reason"]
     assert row.split("\t")[0] == "s3://photos/tab\\x09name.jpg"

@@ -40,6 +40,7 @@ from lakeveil.core.access.tags import WITHHELD, Expression, LFTag, SavedExpressi
 from lakeveil.core.identity.directory import Account
 from lakeveil.errors import LakeveilError
 from lakeveil.ports.lake import Assignment, DatabaseRecord, Lake, Location, Place, TableRecord
+from tests.new_database import new_database
 
 A = "123456789012"
 EVENTS = TableName(A, "ads", "events")
@@ -48,7 +49,7 @@ SELECT = frozenset({Permission.SELECT})
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     yield open_lake(engine)
     engine.dispose()
 
@@ -430,7 +431,7 @@ def test_changes_at_once_are_made_one_after_the_other(lake: Lake, other: Lake) -
 
 
 def test_a_state_that_is_away_is_an_error_and_never_an_empty_policy(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     lake = open_lake(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE lf_grants")

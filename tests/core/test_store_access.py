@@ -20,6 +20,7 @@ from lakeveil.core.identity.rights import (
 )
 from lakeveil.core.identity.store_access import ACTIONS, rights_at_store, store_rights_of
 from lakeveil.core.store_rights import StoreAction, StoreRight
+from tests.sizes import tried
 
 READ, LIST, WRITE = StoreAction.READ, StoreAction.LIST, StoreAction.WRITE
 ARN = "arn:aws:s3:::"
@@ -246,7 +247,7 @@ def opened(kept: list[StoreRight], kind: StoreAction, bucket: str, key: str) -> 
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=tried(100, every=300))
 @given(held_rights)
 @example(rights(("Allow", "*", f"{ARN}b00/a/*"), ("Deny", "s3:GetObject", f"{ARN}b00/?/a*b")))
 @example(rights(("Allow", "s3:*", [f"{ARN}b00/a/*", f"{ARN}b00"]), ("Deny", "s3:*", f"{ARN}b?0")))

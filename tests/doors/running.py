@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +32,7 @@ from lakeveil.aws.replay import Replays
 from lakeveil.aws.rest_json import rest_paths
 from lakeveil.cli.serve import listen, server_config
 from lakeveil.core.faces import Detections
+from lakeveil.core.identity.principal import Principal
 from lakeveil.core.photos import ObjectRef
 from lakeveil.errors import NotFound
 from lakeveil.pixels.examination import Examination
@@ -44,6 +48,8 @@ FACE: Mapping[str, Any] = {
     "Quality": {"Brightness": 80.0, "Sharpness": 70.0},
 }
 TARGET = "RekognitionService.DetectFaces"
+STOP_WITHIN_S = 5.0
+_NUMBERS = itertools.count()
 
 
 @dataclass(kw_only=True)
@@ -70,7 +76,7 @@ class Door:
         """A client as anybody would make it, but for the endpoint, and for trying only once.
 
         Whoever repeats a change within a second needs more `attempts`, as equal calls have one
-        signature then.
+        signature then, or a client that is `never_alike`.
         """
         return boto3.client(
             service,
@@ -202,7 +208,7 @@ def doors(
 def serving(app: App, meter: Meter | None = None) -> Iterator[Door]:
     """Run an app on a free loopback port."""
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(server_config(app))
+    server = _Prompt(server_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
@@ -213,6 +219,60 @@ def serving(app: App, meter: Meter | None = None) -> Iterator[Door]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+class _Prompt(uvicorn.Server):
+    """The server, but that it looks more often than ten times a second whether it is to stop.
+
+    What a stop does to those who are being answered is tested on `lakeveil serve`.
+    """
+
+    async def main_loop(self) -> None:
+        """See uvicorn: its tick of every second keeps the date."""
+        for tick in itertools.count():
+            if await self.on_tick(tick // 10):
+                return
+            await asyncio.sleep(0.01)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn: nobody comes any more, and whoever is being answered is waited for."""
+        for closing in (*self.servers, *(sockets or ())):
+            closing.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        until = time.monotonic() + STOP_WITHIN_S
+        while self.server_state.connections or self.server_state.tasks:
+            if time.monotonic() > until:
+                for task in self.server_state.tasks:
+                    task.cancel()
+                break
+            await asyncio.sleep(0.005)
+
+
+def never_alike(client: Any) -> Any:
+    """Gives each call of a client a signature of its own; returns the client.
+
+    Equal calls within a second have the same one, and the second is throttled, which an unmodified
+    client gets over by waiting (see test_wire_replay.py).
+    """
+
+    def number(request: AWSRequest, **_: Any) -> None:
+        request.headers["X-Test-Number"] = str(next(_NUMBERS))
+
+    client.meta.events.register("before-sign", number)
+    return client
+
+
+def one_each(make: Callable[[Principal], Any]) -> Callable[[Principal], Any]:
+    """Makes one client for each principal, as making one takes longer than most calls."""
+    made: dict[str, Any] = {}
+
+    def client(who: Principal) -> Any:
+        if who.arn not in made:
+            made[who.arn] = make(who)
+        return made[who.arn]
+
+    return client
 
 
 def photo(form: str = "JPEG", size: tuple[int, int] = (120, 90)) -> bytes:

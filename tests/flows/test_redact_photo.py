@@ -24,6 +24,7 @@ from lakeveil.flows.redact_photo import PhotoPath, redact_photo
 from lakeveil.ports import ObjectInfo
 from tests.flows.darkrooms import UppercaseDarkroom
 from tests.new_database import new_database
+from tests.sizes import tried
 
 KEY = "party/a b.jpg"
 PHOTOS = Collection(name="photos", source_bucket="in", release_bucket="out", review_share=0.0)
@@ -433,7 +434,9 @@ def test_the_share_of_releases_on_offer_for_review_is_drawn(bench: Bench) -> Non
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=tried(25, every=60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_whatever_order_events_arrive_in_the_release_is_of_the_newest_original(

@@ -16,6 +16,7 @@ from lakeveil.pixels.files.refusals import REFUSALS
 from tests.pixels.bad_files import BAD, UNDECODABLE
 from tests.pixels.good_files import FILES
 from tests.pixels.planted import PLANTED, SECRET
+from tests.sizes import tried
 
 # Small enough that what slips through decodes in no time.
 LIMITS = Limits(max_frame_pixels=100_000, max_total_pixels=400_000, max_frames=20)
@@ -66,7 +67,11 @@ def test_arbitrary_bytes_are_refused_or_looked_at(start: bytes, rest: bytes) -> 
     looked_at(start + rest)
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=tried(300, every=800),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(
     name=st.sampled_from(SEEDS),
     edits=st.lists(

@@ -247,6 +247,8 @@ def test_whatever_ends_it_no_process_and_no_listener_is_left(how: signal.Signals
         if how is signal.SIGKILL:
             # They notice, and end by themselves.
             until(lambda: not [pid for pid in children if parent_of(pid) is not None])
+            # Threads of a process hold its ports a moment longer than it is listed.
+            until(lambda: all(map(is_free, wanted_ports(installation.settings).values())))
         else:
             assert code == 0
             assert up.said().splitlines()[-1] == "everything is stopped"

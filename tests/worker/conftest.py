@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from lakeveil.adapters.clock import SystemClock
-from lakeveil.adapters.database import open_database
 from lakeveil.adapters.limiter import SqlLimiter
 from lakeveil.adapters.queue_memory import MemoryQueue
 from lakeveil.ports import Limiter
+from tests.new_database import new_database
 
 
 @pytest.fixture
 def limiter(tmp_path: Path) -> Iterator[Limiter]:
-    engine = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = new_database(tmp_path / "state.db")
     yield SqlLimiter(engine, SystemClock())
     engine.dispose()
 

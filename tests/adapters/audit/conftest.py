@@ -11,10 +11,7 @@ import sqlalchemy as sa
 from lakeveil.adapters.audit_log import SqlAuditLog, open_audit_log
 from lakeveil.adapters.audit_trail import AuditTrail
 from lakeveil.adapters.clock import ManualClock
-from lakeveil.adapters.database import open_database
-from tests.adapters.audit.parts import (
-    url,
-)
+from tests.new_database import new_database
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def engine(home: Path) -> Iterator[sa.Engine]:
-    engine = open_database(url(home))
+    engine = new_database(home / "state.db")
     yield engine
     engine.dispose()
 

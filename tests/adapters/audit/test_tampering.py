@@ -22,7 +22,6 @@ from lakeveil.adapters.audit_verification import (
     read_head,
     verify_log,
 )
-from lakeveil.adapters.database import open_database
 from lakeveil.core.audit_chain import Head, Problem, chain_hash
 from lakeveil.errors import SetupError, Unavailable, UsageError
 from tests.adapters.audit.parts import (
@@ -30,8 +29,8 @@ from tests.adapters.audit.parts import (
     attacker,
     event,
     problems,
-    url,
 )
+from tests.new_database import new_database
 
 
 @pytest.mark.parametrize(
@@ -243,7 +242,7 @@ def test_keys_of_another_log_are_refused(
     log: SqlAuditLog, home: Path, engine: sa.Engine, tmp_path: Path
 ) -> None:
     del log
-    other = open_database(url(tmp_path / "other"))
+    other = new_database(tmp_path / "other" / "state.db")
     open_audit_log(other, tmp_path / "other")
     other.dispose()
     (tmp_path / "other" / FILE_NAME).rename(home / FILE_NAME)

@@ -8,15 +8,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from lakeveil.aws.lakeformation.service import lakeformation
 from lakeveil.aws.sigv4 import Caller
 from lakeveil.core.identity.principal import Principal
 from lakeveil.errors import Refused
-from tests.doors.running import SECRET, Door, doors, serving
+from tests.doors.running import SECRET, Door, doors, never_alike, one_each, serving
 from tests.flows.lakes import ADMIN, EVERYBODY, World, found, world
 
 Client = Callable[[Principal], Any]
@@ -60,7 +58,7 @@ def served(lake: World) -> Iterator[Door]:
 
 @pytest.fixture
 def client(served: Door) -> Client:
-    """Makes a boto3 client with somebody's key."""
+    """Makes a boto3 client with somebody's key, or gives the one that was made."""
     return _clients(served)
 
 
@@ -86,13 +84,6 @@ def _serving(lake: World) -> AbstractContextManager[Door]:
 
 
 def _clients(served: Door) -> Client:
-    # As any client they try again when they are throttled, as it is for asking the same twice
-    # within the second that a signature is for.
-    return lambda who: boto3.client(
-        "lakeformation",
-        endpoint_url=served.url,
-        region_name="eu-central-1",
-        aws_access_key_id=key_of(who),
-        aws_secret_access_key=SECRET,
-        config=Config(retries={"mode": "standard", "total_max_attempts": 6}),
+    return one_each(
+        lambda who: never_alike(served.boto3(key_of(who), SECRET, service="lakeformation"))
     )

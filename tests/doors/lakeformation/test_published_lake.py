@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from tests.doors.lakeformation.asking import DATABASE, TABLE, columns, named, pair, policy, shown
-from tests.doors.lakeformation.conftest import Client
+from tests.doors.lakeformation.conftest import Client, key_of
+from tests.doors.running import SECRET, Door
 from tests.flows.lakes import ADMIN, ANA, BOB, CLICKS, EVENTS, HOME, World
 
 INTERNAL = {"class": "non-private", "owner": "internal"}
 
 
 @pytest.fixture
-def admin(client: Client) -> Any:
+def admin(served: Door) -> Any:
     """The administrator, who has set up the lake for the analyst."""
-    lf = client(ADMIN)
+    lf = served.boto3(key_of(ADMIN), SECRET, service="lakeformation", attempts=6)
     lf.create_lf_tag(TagKey="Class", TagValues=["private", "Non-Private"])
     lf.create_lf_tag(TagKey="owner", TagValues=["internal", "partner"])
     for key in INTERNAL:

@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
-from botocore.config import Config
 from click.testing import CliRunner
 
 from lakeveil.adapters.access_requests import SqlAccessRequests
@@ -24,7 +23,7 @@ from lakeveil.cli.session import Session
 from lakeveil.core.identity.principal import Principal
 from lakeveil.flows.request_desk import RequestDesk
 from tests.doors.lakeformation.conftest import holder_of, key_of
-from tests.doors.running import SECRET, Door, doors, serving
+from tests.doors.running import SECRET, Door, doors, never_alike, one_each, serving
 from tests.flows.lakes import EVERYBODY, World, found, world
 from tests.flows.test_explain_access import Everybody, tag
 
@@ -61,15 +60,14 @@ def _session(models: Path) -> boto3.session.Session:
 
 def client_of(served: Door, models: Path, who: Principal) -> Any:
     """A boto3 client as anybody makes it once the model is where clients look."""
-    return _session(models).client(
+    client = _session(models).client(
         "lakeveil",
         endpoint_url=served.url,
         region_name="eu-central-1",
         aws_access_key_id=key_of(who),
         aws_secret_access_key=SECRET,
-        # Whoever asks the same twice within a second is throttled, and tries again.
-        config=Config(retries={"mode": "standard", "total_max_attempts": 6}),
     )
+    return never_alike(client)
 
 
 @pytest.fixture(scope="session")
@@ -109,11 +107,4 @@ def served(lake: World) -> Iterator[Door]:
 @pytest.fixture
 def client(served: Door, models: Path) -> Client:
     """Makes a client with somebody's key, or gives the one that was made."""
-    made: dict[str, Any] = {}
-
-    def client(who: Principal) -> Any:
-        if who.arn not in made:
-            made[who.arn] = client_of(served, models, who)
-        return made[who.arn]
-
-    return client
+    return one_each(lambda who: client_of(served, models, who))
