@@ -52,7 +52,7 @@ def iceberg(engine: sa.Engine, weed: Weed) -> SqlIcebergCatalog:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bucket(weed: Weed) -> str:
     return weed.new_bucket("iceberg")
 

@@ -38,9 +38,17 @@ EVERY = (
 )
 
 
-@pytest.fixture
-def bucket(weed: Weed) -> str:
+@pytest.fixture(scope="module")
+def one_bucket(weed: Weed) -> str:
     return weed.new_bucket("tables")
+
+
+@pytest.fixture
+def bucket(weed: Weed, one_bucket: str) -> Iterator[str]:
+    # A store has room for few buckets: one is emptied again and again.
+    yield one_bucket
+    for key in keys(weed, one_bucket):
+        weed.s3().delete_object(Bucket=one_bucket, Key=key)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_the_model_is_printed_or_written_for_clients(tmp_path: Path) -> None:
         api_command, ["model", "--into", str(tmp_path)], obj=Session(as_json=True)
     )
 
-    [place] = [Path(path) for path in json.loads(written.stdout).values()]
+    place = Path(json.loads(written.stdout)["model"])
     assert place.read_text() == printed.stdout
     session = botocore.session.Session()
     session.set_config_variable("data_path", str(tmp_path))

@@ -24,7 +24,7 @@ def csv_rows(data: bytes, start: int = 0) -> Iterator[tuple[Row, int]]:
     What comes after the last complete row is left alone: more of the result may follow.
 
     >>> list(csv_rows(b'"a",,""\n"say ""no""\n"\n"cut'))
-    [(('a', None, ''), 8), (('say "no"\n',), 21)]
+    [(('a', None, ''), 8), (('say "no"\n',), 22)]
 
     Raises:
         ValueError: it is no such CSV.
