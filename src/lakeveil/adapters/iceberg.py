@@ -13,6 +13,7 @@ So such properties are refused on the way in.
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import threading
 import uuid
@@ -110,9 +111,10 @@ class SqlIcebergCatalog:
         partition_by: Sequence[str] = (),
         properties: Mapping[str, str] | None = None,
         format_version: int = 2,
+        comments: Mapping[str, str] | None = None,
     ) -> IcebergMetadata:
         """See `IcebergCatalog`."""
-        schema = _schema(columns)
+        schema = _schema(columns, comments or {})
         given = dict(properties or {})
         _check_properties(given, location)
         metadata = new_table_metadata(
@@ -249,12 +251,18 @@ def _described(metadata: TableMetadata, metadata_location: str) -> IcebergMetada
             )
             for name, field in zip(names, schema.fields, strict=True)
         ),
+        last_column_id=metadata.last_column_id,
+        schema=json.loads(schema.model_dump_json()),
         partitioned_by=tuple(f.name.lower() for f in schema.fields if f.field_id in keys),
+        partition_fields=tuple(
+            ((schema.find_column_name(one.source_id) or "").lower(), str(one.transform))
+            for one in spec.fields
+        ),
         properties=dict(metadata.properties),
     )
 
 
-def _schema(columns: Sequence[Column]) -> Schema:
+def _schema(columns: Sequence[Column], comments: Mapping[str, str]) -> Schema:
     # The columns take the first numbers, in order; what is inside them the ones after.
     inner = itertools.count(len(columns) + 1)
     fields = []
@@ -268,7 +276,8 @@ def _schema(columns: Sequence[Column]) -> Schema:
                 fix="use one of the types of the Iceberg specification, as Hive spells them",
                 code="bad_column_type",
             ) from error
-        fields.append(NestedField(number, column.name, kind, required=False))
+        doc = comments.get(column.name)
+        fields.append(NestedField(number, column.name, kind, required=False, doc=doc))
     return Schema(*fields)
 
 

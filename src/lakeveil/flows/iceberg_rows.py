@@ -1,7 +1,8 @@
 """Our row of an Iceberg table: made of its metadata file, never of what a client says of it.
 
 Columns come from the schema of the current metadata, with the numbers that Iceberg gave them. So a
-column that was renamed is known again, and all that names it goes along (`tables.renames`).
+column that was renamed is known again, and all that names it goes along (`tables.renames`). So is
+one that was dropped and comes back, as a writer may make an older schema current again.
 Whoever writes data through PyIceberg's own catalog moves the entry alone; our row follows when the
 table is next looked at. Until it has, or where it cannot, the table is not there.
 """
@@ -16,7 +17,15 @@ import structlog
 
 from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.locations import is_under
-from lakeveil.core.access.tables.renames import Renames, carried, carried_tags
+from lakeveil.core.access.tables.renames import (
+    Carried,
+    Numbers,
+    Renames,
+    carried,
+    carried_tags,
+    unknown_excluded,
+    withheld,
+)
 from lakeveil.core.access.tables.table_document import (
     ICEBERG,
     METADATA_LOCATION,
@@ -31,7 +40,10 @@ from lakeveil.ports.iceberg import IcebergField, IcebergMetadata
 from lakeveil.ports.lake import Assignment, LakeWriter, Place, TableRecord
 
 ORIGIN = "Iceberg"
-"""The member of a table's document that is ours: its identifier and its columns' numbers."""
+"""The member of a table's document that is ours: its identifier and its columns' numbers.
+
+`Fields` are those that it has, `Former` those that are gone, `LastColumnId` the last one given.
+"""
 
 SYSTEM = "lakeveil"
 
@@ -62,6 +74,7 @@ def iceberg_document(document: Document, found: IcebergMetadata, *, previous: st
         ORIGIN: {
             "TableUuid": found.table_uuid,
             "Fields": {field.column.name: field.id for field in found.fields},
+            "LastColumnId": found.last_column_id,
         },
     }
 
@@ -87,25 +100,42 @@ def follow(lake: LakeWriter, before: TableRecord, after: TableRecord) -> TableRe
     Raises:
         UsageError: a row filter would be too long with the new names.
     """
-    name = before.table.name
-    renames = Renames(_numbers(before.document), _numbers(after.document))
+    numbers, now = _numbers(before.document), _numbers(after.document)
+    renames = Renames(numbers.known, now.columns)
     if renames:
-        explicit: dict[str, dict[str, str]] = {}
-        for found in lake.assignments(name.account, name.database, name.table):
-            if found.place.column:
-                explicit.setdefault(found.place.column, {})[found.key] = found.value
-        for column, tags in carried_tags(explicit, renames).items():
-            _retag(lake, Place(name.account, name.database, name.table, column), explicit, tags)
-        changes = carried(lake.policy(), name, renames)
-        for grant in changes.grants:
-            lake.put_grant(grant)
-        for row_filter in changes.filters:
-            lake.put_filter(row_filter)
-        for grant_id in changes.gone_grants:
-            lake.remove_grant(grant_id)
-        for filter_name in changes.gone_filters:
-            lake.remove_filter(name, filter_name)
-    return lake.put_table(after)
+        _carry(lake, before.table.name, renames, numbers.unknown(now.columns))
+    left = numbers.followed(now.columns, now.last)
+    origin = {
+        **after.document[ORIGIN],
+        "Former": dict(left.former),
+        "LastColumnId": left.last,
+    }
+    return lake.put_table(replace(after, document={**after.document, ORIGIN: origin}))
+
+
+def _carry(lake: LakeWriter, name: TableName, renames: Renames, unknown: frozenset[str]) -> None:
+    explicit: dict[str, dict[str, str]] = {}
+    keys = set()
+    for found in lake.assignments(name.account, name.database, name.table):
+        keys.add(found.key)
+        if found.place.column:
+            explicit.setdefault(found.place.column, {})[found.key] = found.value
+    tags = {**carried_tags(explicit, renames), **withheld(unknown, keys)}
+    for column, own in tags.items():
+        _retag(lake, Place(name.account, name.database, name.table, column), explicit, own)
+    _write(lake, name, carried(lake.policy(), name, renames))
+    _write(lake, name, unknown_excluded(lake.policy(), name, unknown))
+
+
+def _write(lake: LakeWriter, name: TableName, changes: Carried) -> None:
+    for grant in changes.grants:
+        lake.put_grant(grant)
+    for row_filter in changes.filters:
+        lake.put_filter(row_filter)
+    for grant_id in changes.gone_grants:
+        lake.remove_grant(grant_id)
+    for filter_name in changes.gone_filters:
+        lake.remove_filter(name, filter_name)
 
 
 def is_behind(record: TableRecord, entry: str | None) -> bool:
@@ -179,8 +209,16 @@ def _retag(
         lake.assign(Assignment(place=place, key=key, value=value, set_by=SYSTEM))
 
 
-def _numbers(document: Document) -> dict[str, int]:
-    return dict(document.get(ORIGIN, {}).get("Fields", {}))
+def last_column_id(document: Document) -> int:
+    """The last number that was given to a column of an Iceberg table, or to a part of one."""
+    return _numbers(document).last
+
+
+def _numbers(document: Document) -> Numbers:
+    origin = document.get(ORIGIN, {})
+    columns = dict(origin.get("Fields", {}))
+    given = max(columns.values(), default=0)
+    return Numbers(columns, dict(origin.get("Former", {})), origin.get("LastColumnId", given))
 
 
 def _column(field: IcebergField) -> dict[str, Any]:

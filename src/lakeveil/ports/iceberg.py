@@ -32,14 +32,20 @@ class IcebergField:
 class IcebergMetadata:
     """What a metadata file says, as far as a catalog cares.
 
-    `partitioned_by` are the names of the columns that its current partition spec reads.
+    `partitioned_by` are the names of the columns that its current partition spec reads;
+    `partition_fields` pairs each with its transform (`day`, `bucket[16]`), in order. Numbers up
+    to `last_column_id` have been given to some column, or to a part of one.
     """
 
     metadata_location: str
     location: str
     table_uuid: str
     fields: tuple[IcebergField, ...]
+    last_column_id: int
+    schema: IcebergDocument
+    """The current schema, with the numbers of what is nested in columns."""
     partitioned_by: tuple[str, ...] = ()
+    partition_fields: tuple[tuple[str, str], ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -70,8 +76,11 @@ class IcebergCatalog(Protocol):
         partition_by: Sequence[str] = (),
         properties: Mapping[str, str] | None = None,
         format_version: int = 2,
+        comments: Mapping[str, str] | None = None,
     ) -> IcebergMetadata:
         """Write the first metadata file of a table under `location`; nothing points at it yet.
+
+        `comments` are of columns, by name.
 
         Raises:
             UsageError: a type that Iceberg does not know, a partition column that is none, or a

@@ -434,3 +434,53 @@ def test_tags_that_a_rename_leaves_behind_do_not_open(lake: World, table: Any) -
         update.rename_column("page", "gone")
 
     assert lake.sees(ANA, NAME) == []
+
+
+def bring_back(glue: Any, weed: Weed, table: Any, name: str) -> None:
+    """Commit a schema with one more field, of the number that `ip_address` had at first."""
+    base = table.metadata_location
+    bucket, _, key = base.removeprefix("s3://").partition("/")
+    said = json.loads(weed.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
+    current = next(s for s in said["schemas"] if s["schema-id"] == said["current-schema-id"])
+    field = {"id": 2, "name": name, "type": "string", "required": False}
+    more = {**current, "schema-id": 90, "fields": [*current["fields"], field]}
+    change = {"schemas": [*said["schemas"], more], "current-schema-id": 90}
+    file = staged(weed, base, "back", **change)
+    commit(glue, file, parameters={"previous_metadata_location": base})
+
+
+@pytest.mark.parametrize("name", ["address", "ip_address"])
+def test_a_dropped_column_that_comes_back_by_its_number_is_as_closed_as_it_was(
+    lake: World, table: Any, weed: Weed, client: Client, name: str
+) -> None:
+    but = OnColumns(HOME, "ads", "visits", frozenset({"ip_address"}), excluding=True)
+    lake.grant(ADMIN, BOB.arn, but, P.SELECT)
+    with table.update_schema() as update:
+        update.delete_column("ip_address")
+
+    bring_back(client(OWNER), weed, table, name)
+
+    assert names(client(OWNER).get_table(**VISITS)["Table"]) == ["id", "page", name]
+    assert lake.sees(ANA, NAME) == ["id", "page"]
+    assert lake.sees(BOB, NAME) == ["id", "page"]
+
+
+def test_a_column_that_comes_back_unknown_is_closed_until_somebody_tags_it(
+    lake: World, table: Any, weed: Weed, client: Client
+) -> None:
+    """Its name became another column's, and lost its tag, so nobody knows what it carried."""
+    with table.update_schema() as update:
+        update.delete_column("ip_address")
+    with table.update_schema() as update:
+        update.add_column("ip_address", StringType())
+    with lake.desk.lake.changing() as change:
+        change.unassign(Place(HOME, "ads", "visits", "ip_address"), "class")
+    assert lake.sees(ANA, NAME) == ["id", "page", "ip_address"]
+
+    bring_back(client(OWNER), weed, table, "address")
+
+    assert lake.sees(ANA, NAME) == ["id", "page", "ip_address"]
+    with lake.desk.lake.changing() as change:
+        place = Place(HOME, "ads", "visits", "address")
+        change.assign(Assignment(place=place, key="class", value="non-private"))
+    assert lake.sees(ANA, NAME) == ["id", "page", "ip_address", "address"]

@@ -22,11 +22,16 @@ from lakeveil.core.access.grants import (
 from lakeveil.core.access.lake import Column, Policy, Table
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.access.tables.renames import (
+    MOST_FORMER,
+    Carried,
+    Numbers,
     Renames,
     carried,
     carried_tags,
     excluded_too,
     in_doubt,
+    unknown_excluded,
+    withheld,
 )
 from lakeveil.core.access.tags import WITHHELD, Expression, LFTag, TagLayers
 from lakeveil.core.identity.principal import Principal
@@ -185,6 +190,79 @@ def test_no_column_is_seen_after_a_rename_that_was_not_before(
         _sees(replace(policy, grants=tuple(left)), after, TagLayers(table=inherited, columns=moved))
     )
     assert now & set(before.values()) <= was
+
+
+def test_a_column_that_comes_back_is_a_renamed_one() -> None:
+    gone = Numbers({"id": 1, "ip": 2}, {}, 2).followed({"id": 1}, 2)
+    back = Renames(gone.known, {"id": 1, "address": 2})
+
+    assert gone.unknown({"id": 1, "address": 2, "new": 3}) == frozenset()
+    assert back.moved == {"ip": "address"}
+    assert carried_tags({"ip": {"class": "private"}}, back) == {"address": {"class": "private"}}
+
+
+def test_a_column_that_comes_back_under_its_name_keeps_what_names_it() -> None:
+    gone = Numbers({"id": 1, "ip": 2}, {}, 2).followed({"id": 1}, 2)
+
+    assert not Renames(gone.known, {"id": 1, "ip": 2})
+
+
+def test_a_number_from_before_or_of_a_name_that_was_taken_is_unknown() -> None:
+    first = Numbers({"id": 1, "page": 3}, {}, 5)
+    taken = Numbers({"ip": 2}, {}, 2).followed({"ip": 3}, 3).followed({"other": 3}, 3)
+
+    assert first.unknown({"id": 1, "page": 3, "back": 2, "inner": 5, "new": 6}) == {"back", "inner"}
+    assert taken.former == {}
+    assert taken.unknown({"other": 3, "address": 2}) == {"address"}
+    assert withheld({"address"}, {"class"}) == {"address": {"class": WITHHELD}}
+
+
+def test_the_last_number_never_falls_and_former_columns_are_bounded() -> None:
+    many = {f"c{number}": number for number in range(MOST_FORMER + 2)}
+    gone = Numbers(many, {}, len(many)).followed({"id": 9_000}, 7)
+
+    assert gone.last == 9_000
+    assert gone.followed({"id": 9_000}, 8).last == 9_000
+    assert len(gone.former) == MOST_FORMER
+    assert gone.unknown({"id": 9_000, "x": 0, "y": 2}) == {"x"}
+
+
+def test_every_exclusion_grows_by_an_unknown_column() -> None:
+    both = (grant(1, "ip", excluding=True), grant(2, "ip"))
+    found = DataCellsFilter(table=T, name="f", named=frozenset({"ip"}), excluding=True)
+    policy = Policy(grants=both, filters={(T, "f"): found})
+
+    changes = unknown_excluded(policy, T, frozenset({"address"}))
+
+    assert names(list(changes.grants)) == [{"ip", "address"}]
+    assert [one.named for one in changes.filters] == [{"ip", "address"}]
+    assert unknown_excluded(policy, T, frozenset()) == Carried()
+
+
+@given(numbered, numbered, numbered, tags)
+def test_no_column_is_seen_after_it_was_gone_that_was_not_before(
+    first: dict[str, int],
+    second: dict[str, int],
+    third: dict[str, int],
+    explicit: dict[str, dict[str, str]],
+) -> None:
+    by_tags = Grant(
+        id="t",
+        account=A,
+        principal=ANA.arn,
+        resource=TagPolicy(A, PolicyKind.TABLE, Expression.of({"class": ["open"]})),
+        permissions=SELECT,
+    )
+    policy = Policy(tags={(A, "class"): PRIVATE}, grants=(by_tags,))
+    numbers, layers = Numbers(first, {}, 7), TagLayers(table={"class": "open"}, columns=explicit)
+    was = set(_sees(policy, first, layers))
+    for after in (second, third):
+        moved = carried_tags(layers.columns, Renames(numbers.known, after))
+        closed = withheld(numbers.unknown(after), {"class"})
+        layers = TagLayers(table=layers.table, columns={**layers.columns, **moved, **closed})
+        numbers = numbers.followed(after, 7)
+
+    assert set(_sees(policy, third, layers)) & set(first.values()) <= was
 
 
 # --- tables whose columns have no numbers -------------------------------------------------------

@@ -9,6 +9,9 @@ is called `address` from then on.
 - A list of excluded columns only grows.
 - Explicit tags follow the column: one that takes over a name does not get the tags left there.
 - A row filter is written anew; one that would look at another column than before is removed.
+- A column that was dropped and comes back is a renamed one, from the name that it bore last. If its
+  number was given before anybody looked, or its name became another column's since, nobody knows
+  what it carried: it stays closed until somebody tags it.
 
 Hive-style tables have no numbers. There, what is added in the change in which a column of its own
 tags vanishes is in doubt, and stays closed until somebody tags it.
@@ -16,7 +19,7 @@ tags vanishes is in doubt, and stays closed until somebody tags it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lakeveil.core.access.grants import DataCellsFilter, Grant, OnColumns, TableName
@@ -33,6 +36,45 @@ from lakeveil.core.access.tables.row_filter import (
 )
 from lakeveil.core.access.tags import WITHHELD
 from lakeveil.errors import UsageError
+
+MOST_FORMER = 4_000
+"""Columns that are gone and still known; of more, the oldest come back as unknown ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What is known of a table's columns: name -> number.
+
+    `columns` are those that it has. `former` are those that are gone, by the name that each bore
+    last, unless another column took it. Numbers up to `last` have been given to some column.
+    """
+
+    columns: Mapping[str, int]
+    former: Mapping[str, int]
+    last: int
+
+    @property
+    def known(self) -> Mapping[str, int]:
+        """Every column of which it is known what names it."""
+        return {**self.former, **self.columns}
+
+    def unknown(self, after: Mapping[str, int]) -> frozenset[str]:
+        """Columns that come back, and of which nobody knows what they carried."""
+        numbers = frozenset(self.known.values())
+        return frozenset(
+            name for name, number in after.items() if number <= self.last and number not in numbers
+        )
+
+    def followed(self, after: Mapping[str, int], last: int) -> Numbers:
+        """The same once the table has other columns."""
+        numbers = frozenset(after.values())
+        gone = {
+            name: number
+            for name, number in self.known.items()
+            if number not in numbers and name not in after
+        }
+        newest = sorted(gone.items(), key=lambda one: one[1])[-MOST_FORMER:]
+        return Numbers(after, dict(newest), max(self.last, last, *numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +154,11 @@ def carried_tags(
     return {new: explicit.get(old, {}) for old, new in renames.moved.items()}
 
 
+def withheld(unknown: Iterable[str], keys: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """What columns carry of which nobody knows what they carried: nothing of any of these keys."""
+    return {column: dict.fromkeys(sorted(keys), WITHHELD) for column in sorted(unknown)}
+
+
 def in_doubt(
     before: Iterable[str], after: Iterable[str], explicit: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]]:
@@ -134,7 +181,21 @@ def excluded_too(
     """The lists that exclude a column which vanished, with the added ones on them, too."""
     there, left = frozenset(before), frozenset(after)
     vanished, added = there - left, left - there
-    if not vanished or not added:
+    return _excluded(policy, table, added, lambda named: bool(named & vanished))
+
+
+def unknown_excluded(policy: Policy, table: TableName, unknown: frozenset[str]) -> Carried:
+    """Every list that excludes columns of a table, with the unknown ones on it, too."""
+    return _excluded(policy, table, unknown, lambda named: not named >= unknown)
+
+
+def _excluded(
+    policy: Policy,
+    table: TableName,
+    added: frozenset[str],
+    concerned: Callable[[frozenset[str]], bool],
+) -> Carried:
+    if not added:
         return Carried()
     grants = [
         replace(grant, resource=replace(on, named=on.named | added))
@@ -142,12 +203,12 @@ def excluded_too(
         if isinstance(on := grant.resource, OnColumns)
         and _name(on) == table
         and on.excluding
-        and on.named & vanished
+        and concerned(on.named)
     ]
     filters = [
         replace(found, named=found.named | added)
         for (of, _), found in policy.filters.items()
-        if of == table and found.excluding and found.named & vanished
+        if of == table and found.excluding and concerned(found.named)
     ]
     return Carried(tuple(grants), tuple(filters))
 
