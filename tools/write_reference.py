@@ -237,6 +237,13 @@ those of `D`. `timestamptz` is `timestamp with time zone`.
 - Regular expressions are RE2's: what they do not have is an error in a constant pattern.
 - A query whose expressions grow beyond 100,000 parts, as divisions of divisions of decimals do,
   is an error.
+
+## Dropping tables
+
+`DROP TABLE` of a table over files leaves them. An Iceberg table that a statement made (`CREATE
+TABLE`, `CREATE TABLE AS`) takes its own files along: all that lies under its location. They stay if
+whoever drops it may not delete from it, if another table lies in that location or around it, and
+if the table was registered by a client or its definition replaced by one.
 """
 
 

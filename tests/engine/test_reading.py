@@ -156,12 +156,12 @@ def test_deleted_rows_are_gone(lake: SmallLake, engine: DuckDBEngine) -> None:
             "pos": pa.array([0, 4, 1], pa.int64()),
         },
     )
-    by_value = lake.parquet("values.parquet", {"k": pa.array([None, "d"], pa.string())})
+    by_value = lake.parquet("values.parquet", {"was": pa.array([None, "d"], pa.string())})
     group = FileGroup(
         files=(one, two),
         position_deletes=(by_position,),
         deleted_rows={two.location: (0, 1), one.location: ()},
-        equality_deletes=(EqualityDelete(file=by_value, columns=("k",)),),
+        equality_deletes=(EqualityDelete(file=by_value, columns=("k",), stored=("was",)),),
     )
     left = relation(scan({"id": "bigint", "k": "string"}, group))
     assert ask(engine, job("SELECT id FROM r0", left)).rows == [(1,), (4,), (7,), (8,)]

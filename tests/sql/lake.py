@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ import duckdb
 
 from lakeveil.core.access.grants import TableName
 from lakeveil.sql.guard import check_query
-from lakeveil.sql.relations import CheckedQuery, Relation, RelationColumn
+from lakeveil.sql.relations import NO_CONDITIONS, CheckedQuery, Relation, RelationColumn
 
 NOW = 1_790_000_000.0
 
@@ -33,8 +33,12 @@ class OneCatalog:
     """What one principal may know of."""
 
     relations: dict[tuple[str, str], Relation] = field(default_factory=dict)
+    asked: list[dict[str, str]] = field(default_factory=list)
 
-    def relation(self, database: str, table: str) -> Relation | None:
+    def relation(
+        self, database: str, table: str, *, where: Mapping[str, str] = NO_CONDITIONS
+    ) -> Relation | None:
+        self.asked.append(dict(where))
         return self.relations.get((database, table))
 
     def has_database(self, database: str) -> bool:

@@ -36,7 +36,7 @@ _REFUSED = [
     ("SELECT * FROM sqlite_master", _TABLE),
     ("SELECT * FROM duckdb_tables", _TABLE),
     ("SELECT * FROM other.db.events", ErrorName.CATALOG_NOT_FOUND),
-    ("SELECT * FROM system.runtime.nodes", ErrorName.CATALOG_NOT_FOUND),
+    ("SELECT * FROM system.runtime.nodes", ErrorName.SCHEMA_NOT_FOUND),
     ('SELECT * FROM "events$files"', _NOT),
     ('SELECT * FROM "events$snapshots"', _NOT),
     ('SELECT "$path" FROM events', _COLUMN),

@@ -1,4 +1,7 @@
-"""The folders of a store: common prefixes of keys, level by level."""
+"""The folders of a store: common prefixes of keys, level by level.
+
+As Hive has it, one whose name begins with `_` or `.` is hidden, and so is what lies in it.
+"""
 
 from __future__ import annotations
 
@@ -34,4 +37,9 @@ class S3Folders:
             pages = self._s3.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=bucket, Prefix=folder, Delimiter="/"):
                 found += [one["Prefix"] for one in page.get("CommonPrefixes", ())]
-        return found
+        return [one for one in found if not _is_hidden(one)]
+
+
+def _is_hidden(folder: str) -> bool:
+    # What a writer has under way lies in such, and is no partition yet.
+    return folder.rstrip("/").rpartition("/")[2].startswith(("_", "."))

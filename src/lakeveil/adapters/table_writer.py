@@ -101,6 +101,10 @@ class S3TableWriter:
         """See `TableWriter`."""
         return next(self._under(location), None) is None
 
+    def files_under(self, location: str) -> list[str]:
+        """See `TableWriter`."""
+        return list(self._under(location, folders=True))
+
     def remove(self, files: Iterable[str]) -> None:
         """See `TableWriter`."""
         keys = [split(file) for file in files]
@@ -111,7 +115,7 @@ class S3TableWriter:
 
     def remove_under(self, location: str) -> int:
         """See `TableWriter`."""
-        found = list(self._under(location, folders=True))
+        found = self.files_under(location)
         self.remove(found)
         return len(found)
 

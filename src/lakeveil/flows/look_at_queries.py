@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lakeveil.core.query.execution import QueryExecution, QueryState, speaks_for
+from lakeveil.core.query.result_forms import JSON_LINES
 from lakeveil.errors import NotFound, UsageError
 from lakeveil.flows.change_access import Call
 from lakeveil.flows.query_desk import QueryDesk
@@ -90,5 +91,12 @@ def read_result(
         )
     if not found.output:
         return found, ResultPage(rows=(), next=None)
+    if found.output.endswith(JSON_LINES):
+        raise UsageError(
+            "The query's result is no CSV.",
+            why="it was asked by Trino's protocol, and its rows keep their types",
+            fix="read it there, or run it here",
+            code="no_result",
+        )
     rows, after = desk.results.page(found.output, start=start, limit=min(limit, MAX_PAGE))
     return found, ResultPage(rows=rows, next=after)

@@ -2,7 +2,8 @@
 
 They are views like any other to the guard, whose text is made here of the names that the principal
 may know of, at the very look that the query is checked against. So whatever can be asked of a view
-can be asked of them, and nothing that is hidden is in them. Names and columns are Trino's.
+can be asked of them, and nothing that is hidden is in them. Names and columns are Trino's. What a
+query asks for by name alone is looked for by name, so that a large lake can be looked at piecemeal.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from lakeveil.core.query.type_signature import type_signature
 from lakeveil.flows.catalog_desk import SeenTable, seen
 from lakeveil.ports.lake import LakeReader
 from lakeveil.sql.parameters import literal
-from lakeveil.sql.relations import Relation, RelationColumn
+from lakeveil.sql.relations import NO_CONDITIONS, Relation, RelationColumn
 from lakeveil.sql.types import hive_to_trino
 from lakeveil.sql.views import decode
 from lakeveil.sql.words import MAX_BYTES
@@ -35,30 +36,50 @@ Values = tuple[str | int | None, ...]
 class _Look:
     lake: LakeReader
     authority: Authority
+    database: str | None
+    """The only one that is asked for."""
+    table: str | None
+    """The only one that is asked for, in whichever database."""
 
     @property
     def account(self) -> str:
         return self.authority.who.account
 
     def databases(self) -> Iterator[str]:
-        for record in self.lake.databases(self.account):
+        if self.database is not None:
+            one = self.lake.database(self.account, self.database)
+            records = [] if one is None else [one]
+        else:
+            records = self.lake.databases(self.account)
+        for record in records:
             if self.authority.knows_database(record.database):
                 yield record.database.name
 
     def tables(self) -> Iterator[SeenTable]:
         for database in self.databases():
-            for record in self.lake.tables(self.account, database):
+            if self.table is not None:
+                one = self.lake.table(TableName(self.account, database, self.table))
+                records = iter([] if one is None else [one])
+            else:
+                records = self.lake.tables(self.account, database)
+            for record in records:
                 found = seen(self.authority, record)
                 if found is not None:
                     yield found
 
 
 def metadata_relation(
-    database: str, table: str, *, lake: LakeReader, authority: Authority
+    database: str,
+    table: str,
+    *,
+    where: Mapping[str, str] = NO_CONDITIONS,
+    lake: LakeReader,
+    authority: Authority,
 ) -> Relation | None:
     """A relation that tells of the catalog; None where there is none of that name.
 
-    `database` is `information_schema`, or `system.metadata` and `system.jdbc`.
+    `database` is `information_schema`, or `system.metadata` and `system.jdbc`. `where`: see
+    `sql.relations.Catalog`.
 
     Raises:
         QueryError: NOT_SUPPORTED, there is more to tell than a statement can hold.
@@ -67,10 +88,18 @@ def metadata_relation(
     if made is None:
         return None
     columns, rows = made
+    # Another name may be a column of the query around.
+    own = {name: value for name, value in where.items() if name in columns}
+    look = _Look(
+        lake,
+        authority,
+        database=next((own[name] for name in _OF_DATABASE if name in own), None),
+        table=own.get("table_name"),
+    )
     return Relation(
         name=TableName(authority.who.account, database, table),
         columns=tuple(RelationColumn(name, kind) for name, kind in columns.items()),
-        view=_text(columns, rows(_Look(lake, authority))),
+        view=_text(columns, rows(look)),
     )
 
 
@@ -165,6 +194,23 @@ def _table_comments(look: _Look) -> Iterator[Values]:
         yield CATALOG, found.name.database, found.name.table, comment
 
 
+def _jdbc_schemas(look: _Look) -> Iterator[Values]:
+    for database in (*look.databases(), INFORMATION_SCHEMA):
+        yield database, CATALOG
+
+
+def _jdbc_tables(look: _Look) -> Iterator[Values]:
+    nothing = (None,) * 6
+    for found in look.tables():
+        kind = "VIEW" if _is_view(found) else "TABLE"
+        yield CATALOG, found.name.database, found.name.table, kind, *nothing
+
+
+def _jdbc_table_types(_look: _Look) -> Iterator[Values]:
+    yield ("TABLE",)
+    yield ("VIEW",)
+
+
 def _catalogs(_look: _Look) -> Iterator[Values]:
     yield (CATALOG,)
 
@@ -173,6 +219,7 @@ def _of(*names: str, **others: str) -> dict[str, str]:
     return dict.fromkeys(names, "string") | others
 
 
+_OF_DATABASE = ("table_schema", "schema_name", "table_schem")
 _WHERE = ("table_catalog", "table_schema", "table_name")
 _RELATIONS: Mapping[
     tuple[str, str], tuple[Mapping[str, str], Callable[[_Look], Iterator[Values]]]
@@ -192,5 +239,14 @@ _RELATIONS: Mapping[
         _table_comments,
     ),
     ("system.jdbc", "catalogs"): (_of("table_cat"), _catalogs),
+    ("system.jdbc", "schemas"): (_of("table_schem", "table_catalog"), _jdbc_schemas),
+    ("system.jdbc", "table_types"): (_of("table_type"), _jdbc_table_types),
+    ("system.jdbc", "tables"): (
+        _of(
+            *("table_cat", "table_schem", "table_name", "table_type", "remarks", "type_cat"),
+            *("type_schem", "type_name", "self_referencing_col_name", "ref_generation"),
+        ),
+        _jdbc_tables,
+    ),
 }
 METADATA_DATABASES = frozenset(database for database, _ in _RELATIONS)

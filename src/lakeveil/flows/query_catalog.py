@@ -3,9 +3,15 @@
 Names, columns and decisions come from the same consistent read, and each table is judged once: what
 a query was checked against is what its views are made of. A table without a readable column is
 there for whoever may describe it, and cannot be read.
+
+A view is written out as a query with the rights of who asks, and nothing stands between that query
+and its reader. So of a view only those columns are there that show in full, in every row: a mask or
+a row filter on the view itself could not be applied.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from lakeveil.core.access.governing.authority import Authority
 from lakeveil.core.access.grants import TableName
@@ -16,7 +22,7 @@ from lakeveil.flows.iceberg_rows import is_behind
 from lakeveil.flows.metadata_views import METADATA_DATABASES, metadata_relation
 from lakeveil.ports.lake import LakeReader
 from lakeveil.sql.governed import shown_type
-from lakeveil.sql.relations import Relation, RelationColumn
+from lakeveil.sql.relations import NO_CONDITIONS, Relation, RelationColumn
 from lakeveil.sql.views import decode
 
 
@@ -37,7 +43,9 @@ class SeenCatalog:
         self._account = authority.who.account
         self._seen: dict[TableName, SeenTable | None] = {}
 
-    def relation(self, database: str, table: str) -> Relation | None:
+    def relation(
+        self, database: str, table: str, *, where: Mapping[str, str] = NO_CONDITIONS
+    ) -> Relation | None:
         """See `Catalog`.
 
         Raises:
@@ -45,7 +53,9 @@ class SeenCatalog:
             QueryError: the principal may know of the table, and read nothing of it.
         """
         if database in METADATA_DATABASES:
-            return metadata_relation(database, table, lake=self._lake, authority=self._authority)
+            return metadata_relation(
+                database, table, where=where, lake=self._lake, authority=self._authority
+            )
         found = self.table(TableName(self._account, database, table))
         return self._relation(found) if found else None
 
@@ -68,6 +78,8 @@ class SeenCatalog:
         return self._seen[name]
 
     def _relation(self, found: SeenTable) -> Relation:
+        document = found.record.document
+        is_view = document.get("TableType") == "VIRTUAL_VIEW"
         types = {column.name: column for column in found.record.table.columns}
         shown = [
             RelationColumn(
@@ -76,14 +88,13 @@ class SeenCatalog:
                 types[decided.name].partition,
             )
             for decided in found.data.shown()
+            if decided.visible.every or not is_view
         ]
         if not shown:
             raise QueryError(
                 ErrorName.PERMISSION_DENIED,
                 f"Access Denied: Cannot select from table {found.name}",
             )
-        document = found.record.document
-        is_view = document.get("TableType") == "VIRTUAL_VIEW"
         view = decode(document.get("ViewOriginalText", "")) if is_view else None
         return Relation(
             name=found.name,

@@ -19,6 +19,9 @@ from typing import Any
 
 import structlog
 
+from lakeveil.core.access.grants import TableName
+from lakeveil.core.access.lake import Table
+from lakeveil.core.access.tables.partitions import NULL
 from lakeveil.core.audit import AuditEvent, AuditId, AuditOutcome, Json
 from lakeveil.core.identity.principal import Principal
 from lakeveil.core.query.execution import (
@@ -33,14 +36,18 @@ from lakeveil.errors import Conflict, LakeveilError, NotFound, Refused, Unavaila
 from lakeveil.flows.catalog_desk import SeenTable, looking_at
 from lakeveil.flows.change_access import Call
 from lakeveil.flows.iceberg_rows import catch_up
+from lakeveil.flows.own_locations import READ, allows_below
 from lakeveil.flows.query_catalog import BehindTable, SeenCatalog
 from lakeveil.flows.query_desk import QueryDesk, said_query
 from lakeveil.flows.start_query import START, check_may_write, scanned_within, usable_workgroup
 from lakeveil.ports.engine import EngineJob, EngineRelation, JobLimits, RunningJob
 from lakeveil.sql.governed import governed_view
 from lakeveil.sql.guard import check_query
+from lakeveil.sql.pruning import unwanted
 from lakeveil.sql.relations import CheckedQuery, UsedRelation
 from lakeveil.sql.statements import Query
+
+Partitions = Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]
 
 MAX_CATCHING_UP = 20
 """Tables of one query whose rows may have to follow their entries."""
@@ -72,6 +79,8 @@ class Governed:
     """By alias."""
     partitions: Mapping[str, tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...]]
     planning_s: float
+    views: Mapping[TableName, Table] = field(default_factory=dict)
+    """Views that were written out, as they were; what tells of the catalog itself is not there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,10 +142,50 @@ def _govern(query: Query | str, asked: Asked) -> Governed:
             found = catalog.table(used.relation.name)
             if found is None:
                 raise QueryError(ErrorName.TABLE_NOT_FOUND, "A table of the query is gone.")
+            _check_own_files(found, asked)
             tables[used.alias] = found
             if not used.relation.iceberg:
-                partitions[used.alias] = tuple(lake.partitions(found.name))
-    return Governed(checked=checked, tables=tables, partitions=partitions, planning_s=0.0)
+                every = lake.partitions(found.name)
+                partitions[used.alias] = tuple(wanted_partitions(every, used, found))
+        views = {
+            name: found.record.table for name in checked.views if (found := catalog.table(name))
+        }
+    return Governed(
+        checked=checked, tables=tables, partitions=partitions, planning_s=0.0, views=views
+    )
+
+
+def wanted_partitions(every: Partitions, used: UsedRelation, found: SeenTable) -> Partitions:
+    """The partitions of a table that a query may want rows of.
+
+    Only by columns that its principal sees in full: what is masked is compared as its mask.
+    """
+    keys = [column for column in found.record.table.columns if column.partition]
+    full = {column.name for column in found.data.columns if column.visible.every}
+    types = {key.name: key.type for key in keys if key.name in full}
+    for values, document in every:
+        known = {
+            key.name: value
+            for key, value in zip(keys, values, strict=False)
+            if key.name in full and value != NULL
+        }
+        if not unwanted(used.wanted, types, known):
+            yield values, document
+
+
+def _check_own_files(found: SeenTable, asked: Asked) -> None:
+    """Refuse files that no registered location holds, to whoever's own rights do not reach them.
+
+    Nothing else speaks of such a table: who owns it may have lost the folder since.
+    """
+    if found.record.table.governed:
+        return
+    if not allows_below(asked.who.rights, READ, found.record.location, asked.execution.id):
+        raise QueryError(
+            ErrorName.PERMISSION_DENIED,
+            f"Access Denied: Cannot select from table {found.name}: its files lie outside of the "
+            f"lake, and you lack {READ} there",
+        )
 
 
 @contextmanager
@@ -150,7 +199,9 @@ def reading(governed: Governed, asked: Asked, took: Took) -> Iterator[RunningJob
     desk, execution = asked.desk, asked.execution
     job = EngineJob(
         id=execution.id,
-        binding=f"{execution.session or execution.principal} {execution.workgroup}",
+        binding=" ".join(
+            (execution.session or execution.principal, execution.speaks_for, execution.workgroup)
+        ),
         sql=governed.checked.sql,
         relations=tuple(_relation(used, governed, desk) for used in governed.checked.relations),
         limits=_limits(asked),

@@ -18,6 +18,7 @@ from lakeveil.core.query.result_forms import CSV, JSON_LINES
 from lakeveil.core.query.workgroups import PRIMARY, DataLimit, Workgroup
 from lakeveil.errors import NotFound, Refused, UsageError
 from lakeveil.flows.change_access import Call
+from lakeveil.flows.own_locations import WRITE, may_deny, object_arn
 from lakeveil.flows.query_desk import QueryDesk, workgroup_arn
 from lakeveil.flows.refusals import NO_RIGHT_TO_CALL
 
@@ -171,12 +172,16 @@ def check_may_write(location: str, *, call: Call, desk: QueryDesk) -> None:
     Raises:
         Refused: their rights do not allow it, or it would lie among the lake's data.
     """
-    arn = f"arn:aws:s3:::{location.removeprefix('s3://')}"
+    arn = object_arn(location)
+    # What belongs to the result lies beside it, under names that begin like its own.
+    beginning = arn.rpartition(".")[0]
+    rights = call.who.rights
+    allowed = rights.allows(WRITE, arn) and not may_deny(rights, WRITE, beginning)
     inside = any(
         is_under(location, one.location) or is_under(one.location, location)
         for one in desk.catalog.lake.locations()
     )
-    if call.who.rights.allows("s3:PutObject", arn) and not inside:
+    if allowed and not inside:
         return
     desk.catalog.audit.record(
         call.event(AuditOutcome.REFUSED, arn, error_code="output_not_allowed")

@@ -37,10 +37,14 @@ class ScanFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EqualityDelete:
-    """A file of rows that are gone: those that equal one of its rows in `columns`."""
+    """A file of rows that are gone: those that equal one of its rows in `columns`.
+
+    `stored` are the names that these have in the file, in the same order.
+    """
 
     file: ScanFile
     columns: tuple[str, ...]
+    stored: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,11 @@ class FileGroup:
     """Table column -> the name it has in these files, where that differs."""
     missing: frozenset[str] = frozenset()
     """Table columns that these files do not have: NULL."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Table column -> what these files hold in its place, that cannot become of its type.
+
+    A view that reads it is refused; which column it is is told to who is shown it.
+    """
     position_deletes: tuple[ScanFile, ...] = ()
     deleted_rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     equality_deletes: tuple[EqualityDelete, ...] = ()

@@ -65,6 +65,14 @@ class TableWriter(Protocol):
         """Whether nothing lies below a location, besides the mark of a folder."""
         ...
 
+    def files_under(self, location: str) -> list[str]:
+        """All that lies below a location, marks of folders too.
+
+        Raises:
+            UsageError: it is no location below a bucket.
+        """
+        ...
+
     def remove(self, files: Iterable[str]) -> None:
         """Remove objects; those that are gone already, too."""
         ...

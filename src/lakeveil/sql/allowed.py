@@ -69,6 +69,7 @@ _EXPRESSIONS: Mapping[type[exp.Expression], frozenset[str]] = {
     exp.Boolean: _THIS,
     exp.Null: frozenset(),
     exp.Interval: frozenset({"this", "unit"}),
+    exp.IntervalSpan: _BINARY,
     exp.Var: _THIS,
     exp.DataType: frozenset({"this", "expressions", "nested"}),
     exp.DataTypeParam: _THIS,
@@ -250,7 +251,13 @@ _RULES: Mapping[type[exp.Expression], Callable[[exp.Expression], bool]] = {
     exp.Offset: lambda node: _whole(node.expression),
     exp.Fetch: lambda node: node.args.get("count") is None or _whole(node.args["count"]),
     exp.Interval: lambda node: (
-        isinstance(node.this, exp.Literal) and isinstance(node.args.get("unit"), exp.Var)
+        isinstance(node.this, exp.Literal)
+        and isinstance(node.args.get("unit"), exp.Var | exp.IntervalSpan)
+    ),
+    exp.IntervalSpan: lambda node: (
+        isinstance(node.parent, exp.Interval)
+        and isinstance(node.this, exp.Var)
+        and isinstance(node.expression, exp.Var)
     ),
     exp.Column: lambda node: isinstance(node.this, exp.Identifier | exp.Star),
     exp.CTE: lambda node: isinstance(node.this, exp.Query | exp.Values),

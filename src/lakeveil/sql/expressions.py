@@ -20,7 +20,7 @@ from lakeveil.sql import scopes, syntax, unnest
 from lakeveil.sql.dialect import LakeveilAthena
 from lakeveil.sql.dialect.typing import METADATA
 from lakeveil.sql.functions.naming import name_of
-from lakeveil.sql.relations import AsOf, Catalog, Relation
+from lakeveil.sql.relations import AsOf, Catalog, Condition, Relation
 from lakeveil.sql.scopes import NOWHERE, Field, Origins, Scope
 from lakeveil.sql.words import position
 
@@ -36,7 +36,7 @@ class Output:
     origins: Origins = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Used:
     """A table that is read."""
 
@@ -44,6 +44,10 @@ class Used:
     relation: Relation
     as_of: AsOf | None
     columns: set[str] = field(default_factory=set)
+    places: int = 0
+    """In how many places it is read."""
+    wanted: list[tuple[Condition, ...]] = field(default_factory=list)
+    """What every row fulfils that is wanted, of each place in which that can be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 
 from lakeveil.core.query.failures import ErrorName
-from lakeveil.sql.functions.templates import ERROR_PREFIX
+
+ERROR_PREFIX = "lakeveil:"
+"""What the engine's conversion error quotes where a query fails with an error of Trino's."""
 
 _OURS = re.compile(rf"^[^\n]*Could not convert string '{ERROR_PREFIX}([A-Z_]+)' to BOOL")
 _BY_CLASS = {

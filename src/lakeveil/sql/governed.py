@@ -36,6 +36,7 @@ from lakeveil.core.access.tables.row_filter import (
 )
 from lakeveil.core.query.failures import QueryError
 from lakeveil.errors import UsageError
+from lakeveil.sql.functions.templates import engine_type
 from lakeveil.sql.governed_view import GovernedView
 from lakeveil.sql.types import hive_type
 
@@ -233,7 +234,7 @@ def _null(hive: str) -> str:
 
 def _cast(expression: str, hive: str) -> str:
     try:
-        kind = hive_type(hive).sql(dialect="duckdb")
+        kind = engine_type(hive_type(hive)).sql(dialect="duckdb")
     except (QueryError, ValueError):
         return "NULL"
     return f"CAST({expression} AS {kind})"

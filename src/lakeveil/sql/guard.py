@@ -17,6 +17,7 @@ from lakeveil.sql import allowed, conditions
 from lakeveil.sql.dialect import to_engine
 from lakeveil.sql.expressions import Output
 from lakeveil.sql.functions import allowed as call_allowed
+from lakeveil.sql.kept import checked_before
 from lakeveil.sql.names import Resolver
 from lakeveil.sql.parse import parse
 from lakeveil.sql.relations import Catalog, CheckedQuery, OutputColumn, UsedRelation
@@ -51,8 +52,13 @@ def check_query(
         if not isinstance(statement, Select):
             raise QueryError(ErrorName.NOT_SUPPORTED, "only a query can be run here")
         query = statement.query
+    read = query
+
+    def check(asked: Catalog) -> CheckedQuery:
+        return _checked(read, catalog=asked, database=database, now=now, catalogs=catalogs)
+
     try:
-        return _checked(query, catalog=catalog, database=database, now=now, catalogs=catalogs)
+        return checked_before(read, check, catalog=catalog, context=(database, catalogs))
     except RecursionError:
         raise QueryError(ErrorName.NOT_SUPPORTED, "the query nests too deep") from None
 
@@ -77,6 +83,7 @@ def _checked(
                 relation=used.relation,
                 columns=frozenset(used.columns),
                 as_of=used.as_of,
+                wanted=tuple(used.wanted) if len(used.wanted) == used.places else (),
             )
             for used in resolver.used.values()
         ),

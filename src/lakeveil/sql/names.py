@@ -16,7 +16,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from lakeveil.core.query.failures import ErrorName, QueryError
-from lakeveil.sql import scopes
+from lakeveil.sql import aggregation, pruning, scopes
 from lakeveil.sql.coercion import common
 from lakeveil.sql.expressions import Common, Output, Place
 from lakeveil.sql.scopes import NOWHERE, Field, Origins, Scope
@@ -44,6 +44,8 @@ class Resolver(Sources):
 
     def query(self, node: exp.Expression, at: Place) -> tuple[Output, ...]:
         """Resolve a query in place; the columns of its result."""
+        if isinstance(node, exp.SetOperation) and not all(map(_is_key, _ordered(node))):
+            node = _around(node)
         at = self._with(node, at)
         if isinstance(node, exp.Select):
             return self._select(node, at)
@@ -175,7 +177,18 @@ class Resolver(Sources):
         self._order(node, outputs, scope, at)
         _limit(node)
         self._annotator.annotate_expression(node)
+        aggregation.check(node)
+        self._wanted(node)
         return outputs
+
+    def _wanted(self, node: exp.Select) -> None:
+        """Note what rows of the tables after FROM must fulfil."""
+        used = {one.alias: one for one in self.used.values()}
+        for table in aggregation.relations(node):
+            # What is sampled is sampled before it is filtered.
+            if isinstance(table, exp.Table) and table.name in used and not table.args.get("sample"):
+                found = pruning.conditions(node.args.get("where"), table.alias)
+                used[table.name].wanted.append(found)
 
     def _written_out(
         self, node: exp.Select, scope: Scope, at: Place
@@ -304,6 +317,25 @@ class Resolver(Sources):
                 ErrorName.AMBIGUOUS_NAME, f"Column '{name}' is ambiguous", line=line, column=column
             )
         return _position(found[0] + 1) if found else None
+
+
+def _is_key(ordered: exp.Expression) -> bool:
+    """Whether ORDER BY names a column of the result, or its position."""
+    key = ordered.this
+    return _is_number(key) or (isinstance(key, exp.Column) and len(key.parts) == 1)
+
+
+def _around(node: exp.SetOperation) -> exp.Select:
+    """A set operation that is ordered by expressions over its columns, as a query of its rows."""
+    outer = ("with_", "order", "limit", "offset")
+    parts = {name: node.args.get(name) for name in outer}
+    select = exp.Select(expressions=[exp.Star()])
+    node.replace(select)
+    for name, part in parts.items():
+        node.set(name, None)
+        select.set(name, part)
+    select.set("from_", exp.From(this=exp.Subquery(this=node)))
+    return select
 
 
 def _ordered(node: exp.Expression) -> list[exp.Expression]:

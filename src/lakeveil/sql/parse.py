@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lakeveil.core.query.failures import ErrorName, QueryError
 from lakeveil.sql import ddl, dml, utility
+from lakeveil.sql.kept import LONGEST, Kept
 from lakeveil.sql.parameters import bound
-from lakeveil.sql.statements import Explain, Prepare, Select, Statement
+from lakeveil.sql.statements import Execute, Explain, Prepare, Select, Statement
 from lakeveil.sql.syntax import query
 from lakeveil.sql.words import Words, read
 
@@ -44,6 +45,8 @@ _READERS: Mapping[tuple[str, ...], Callable[[Words], Statement]] = {
     ("DEALLOCATE",): utility.deallocate,
     ("USE",): utility.use,
 }
+_SELECTS: Kept[Select] = Kept()
+"""Queries that were read before. Nobody writes into a tree that came from here; checks copy it."""
 _QUERY_FIRST = {"SELECT", "WITH", "VALUES", "TABLE", "("}
 
 
@@ -54,9 +57,23 @@ def parse(text: str, parameters: Sequence[str] = ()) -> Statement:
         QueryError: SYNTAX_ERROR with the place; NOT_SUPPORTED for what is none of ours;
             INVALID_PARAMETER_USAGE where question marks and values don't fit.
     """
+    key = (text, tuple(parameters))
+    before = _SELECTS.get(key)
+    if before is not None:
+        return before
+    statement = _parsed(text, parameters)
+    if isinstance(statement, Select) and len(text) <= LONGEST:
+        _SELECTS.put(key, statement)
+    return statement
+
+
+def _parsed(text: str, parameters: Sequence[str]) -> Statement:
     words = read(text)
     if words.at("PREPARE"):
         return _prepare(words)
+    if parameters and words.at("EXECUTE") and len(words.tokens) == len(("EXECUTE", "name")):
+        # Athena's way beside USING: the values are those of the statement that is executed.
+        return Execute(name=utility.execute(words).name, parameters=tuple(parameters))
     return _statement(bound(words, parameters))
 
 

@@ -7,7 +7,10 @@ Hive's spelling, as the catalog has them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
 from typing import Protocol
 
 from lakeveil.core.access.grants import TableName
@@ -36,11 +39,20 @@ class Relation:
     """Whether it has snapshots to travel among, and can be updated."""
 
 
+NO_CONDITIONS: Mapping[str, str] = MappingProxyType({})
+
+
 class Catalog(Protocol):
     """Names as one principal sees them."""
 
-    def relation(self, database: str, table: str) -> Relation | None:
-        """A table or view; None where there is none for the principal. Names in lower case."""
+    def relation(
+        self, database: str, table: str, *, where: Mapping[str, str] = NO_CONDITIONS
+    ) -> Relation | None:
+        """A table or view; None where there is none for the principal. Names in lower case.
+
+        `where` has texts that columns equal in every row that the query wants of it. What tells
+        of the catalog itself may leave other rows out.
+        """
         ...
 
     def has_database(self, database: str) -> bool:
@@ -56,18 +68,32 @@ class AsOf:
     timestamp_ms: int | None = None
 
 
+Constant = str | int | date
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What each row that is wanted fulfils: `sign` is `=`, `<`, `<=`, `>`, `>=` or `in`."""
+
+    column: str
+    sign: str
+    constants: tuple[Constant, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedRelation:
     """A table that a checked query reads.
 
     `alias` is the name that the regenerated SQL uses (`r0`, `r1`, ...); `columns` are those that
-    it reads of it: none for a bare count.
+    it reads of it: none for a bare count. `wanted` has, for each place in which it is read, what
+    every row fulfils that is wanted there; see `pruning`.
     """
 
     alias: str
     relation: Relation
     columns: frozenset[str]
     as_of: AsOf | None = None
+    wanted: tuple[tuple[Condition, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

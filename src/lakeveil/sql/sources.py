@@ -20,6 +20,7 @@ from lakeveil.sql.relations import Relation
 from lakeveil.sql.scopes import Field, Scope, Source
 from lakeveil.sql.time_travel import as_of
 from lakeveil.sql.types import hive_type
+from lakeveil.sql.wanted import wanted
 from lakeveil.sql.words import read
 
 MAX_VIEWS = 16
@@ -146,7 +147,7 @@ class Sources(Expressions):
                 line=line,
                 column=column,
             )
-        relation = self._catalog.relation(database, name) if database else None
+        relation = self._catalog.relation(database, name, where=wanted(node)) if database else None
         if relation is not None:
             return relation
         if "$" in name:
@@ -177,6 +178,7 @@ class Sources(Expressions):
             alias = f"r{len(self.used)}"
             self.used[key] = Used(alias=alias, relation=relation, as_of=when)
         used = self.used[key]
+        used.places += 1
         _retarget(node, used.alias, engine)
         return tuple(
             Field(

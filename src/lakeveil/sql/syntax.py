@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from lakeveil.core.query.failures import ErrorName, QueryError
 from lakeveil.sql.dialect import LakeveilAthena
+from lakeveil.sql.dialect.literals import spelled
 from lakeveil.sql.functions.reading import mark
 from lakeveil.sql.statements import (
     ColumnDefinition,
@@ -38,8 +39,8 @@ class _Reader(LakeveilAthena):
         self._tokens = list(tokens)
 
     def tokenize(self, sql: str, dialect: Any = None) -> list[Token]:  # noqa: ARG002
-        """The words, with calls marked as ours."""
-        return mark(self._tokens)
+        """The words, with literals as they mean themselves and calls marked as ours."""
+        return mark(spelled(self._tokens, sql))
 
 
 def query(words: Words) -> Query:

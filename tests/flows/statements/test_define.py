@@ -37,6 +37,8 @@ def test_partitions_are_found_in_folders(world: SqlWorld) -> None:
     world.put("lake/days/day=1/x.parquet", n=[1])
     world.put("lake/days/day=a%2Fb/x.parquet", n=[2])
     world.put("lake/days/other/x.parquet", n=[3])
+    world.put("lake/days/_temporary/day=7/x.parquet", n=[4])
+    world.put("lake/days/.day=8/x.parquet", n=[5])
     world.done(
         OWNER,
         "CREATE EXTERNAL TABLE days (n bigint) PARTITIONED BY (day string) STORED AS PARQUET "
@@ -60,6 +62,14 @@ def test_partitions_are_found_in_folders(world: SqlWorld) -> None:
     world.sees(BOB, **{"class": "public"})
     for sql in ("MSCK REPAIR TABLE days", "ALTER TABLE days DROP PARTITION (day = '1')"):
         assert world.refused(BOB, sql).startswith("PERMISSION_DENIED")
+
+
+def test_folders_that_begin_with_an_underscore_or_a_dot_are_no_partitions(world: SqlWorld) -> None:
+    for folder in ("_day=1/hour=1", ".day=1/hour=1", "day=1/_hour=1", "day=1/hour=2"):
+        world.put(f"lake/hours/{folder}/x.parquet", n=[1])
+    place = f"s3://{world.bucket}/lake/hours"
+    assert world.desk.folders.folders(place, depth=1, most=9) == ["day=1"]
+    assert world.desk.folders.folders(place, depth=2, most=9) == ["day=1/hour=2"]
 
 
 def test_databases_are_made_and_dropped_empty(world: SqlWorld) -> None:

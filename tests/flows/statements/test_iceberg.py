@@ -98,6 +98,9 @@ def test_columns_change_and_values_stay(rows: SqlWorld) -> None:
     assert rows.done(OWNER, "SELECT title, extra FROM t WHERE id = 1") == ['"a",']
     rows.done(OWNER, "ALTER TABLE t DROP COLUMN extra")
     assert rows.refused(OWNER, "SELECT extra FROM t").startswith("COLUMN_NOT_FOUND")
+    # The number that `extra` had is not given again.
+    rows.done(OWNER, "ALTER TABLE t ADD COLUMNS (more string)")
+    assert rows.done(OWNER, "SELECT title, more FROM t WHERE id = 1") == ['"a",']
 
 
 def test_a_query_becomes_an_iceberg_table_with_its_sources_tags(world: SqlWorld) -> None:

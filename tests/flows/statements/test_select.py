@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from lakeveil.core.access.grants import OnColumns
+from lakeveil.core.access.masks import Mask, MaskKind
+from lakeveil.core.access.permissions import Permission
 from lakeveil.core.audit import AuditOutcome
 from lakeveil.core.query.execution import QueryState, StatementType
+from lakeveil.flows.asked_grants import Asked
+from lakeveil.flows.change_grants import grant_masked
 from lakeveil.flows.statements.run import execute
-from tests.flows.lakes import ANA, BOB, HOME, OWNER
+from tests.flows.lakes import ADMIN, ANA, BOB, HOME, OWNER
 from tests.flows.statements.sql_world import SqlWorld
 
 
@@ -81,3 +86,58 @@ def test_prepared_statements_take_values(world: SqlWorld) -> None:
     assert world.done(OWNER, "EXECUTE big USING 15") == ['"2"', '"3"']
     world.done(OWNER, "DEALLOCATE PREPARE big")
     assert world.refused(OWNER, "EXECUTE big USING 15").startswith("NOT_FOUND")
+
+
+def test_only_the_partitions_that_a_query_wants_are_listed(world: SqlWorld) -> None:
+    for day in ("2026-01-01", "2026-01-02"):
+        world.put(f"lake/days/day={day}/x.parquet", n=[1, 2])
+    world.done(
+        OWNER,
+        "CREATE EXTERNAL TABLE days (n bigint) PARTITIONED BY (day date) STORED AS PARQUET "
+        f"LOCATION 's3://{world.bucket}/lake/days/'",
+    )
+    world.done(OWNER, "MSCK REPAIR TABLE days")
+    every = world.ask(OWNER, "SELECT sum(n) FROM days")
+    one = world.ask(OWNER, "SELECT sum(n) FROM days WHERE day = DATE '2026-01-02'")
+    none = world.ask(OWNER, "SELECT sum(n) FROM days WHERE day > DATE '2026-01-02'")
+    # What is no partition's file any more does not fail a query that does not want it.
+    world.put("lake/days/day=2026-01-01/x.parquet", other=["x"])
+    world.s3.put_object(Bucket=world.bucket, Key="lake/days/day=2026-01-01/y.parquet", Body=b"x")
+    again = world.ask(OWNER, "SELECT sum(n) FROM days WHERE day = DATE '2026-01-02'")
+
+    assert [world.get(q.output).decode().splitlines()[1] for q in (every, one, none, again)] == [
+        '"6"',
+        '"3"',
+        "",
+        '"3"',
+    ]
+    assert world.ask(OWNER, "SELECT sum(n) FROM days").failure is not None
+
+
+def test_partitions_are_not_left_out_by_values_that_their_reader_sees_masked(
+    world: SqlWorld,
+) -> None:
+    for region in ("eu", "us"):
+        world.put(f"lake/parts/region={region}/x.parquet", n=[1, 2])
+    world.done(
+        OWNER,
+        "CREATE EXTERNAL TABLE parts (n bigint) PARTITIONED BY (region string) STORED AS PARQUET "
+        f"LOCATION 's3://{world.bucket}/lake/parts/'",
+    )
+    world.done(OWNER, "MSCK REPAIR TABLE parts")
+    world.tag("parts", "region", **{"class": "private"})
+    world.sees(BOB, **{"class": "public"})
+    masked = Asked(
+        principal=BOB.arn,
+        resource=OnColumns(HOME, "ads", "parts", frozenset({"region"})),
+        permissions=frozenset({Permission.SELECT}),
+    )
+    grant_masked(masked, Mask(MaskKind.HASH), call=world.lake.call(ADMIN), desk=world.lake.desk)
+
+    [one, other] = world.done(BOB, "SELECT DISTINCT region FROM parts ORDER BY 1")
+
+    assert one != other
+    mask = one.strip('"')
+    assert world.done(BOB, f"SELECT count(*) FROM parts WHERE region = '{mask}'") == ['"2"']
+    assert world.done(BOB, "SELECT count(*) FROM parts WHERE region = 'eu'") == ['"0"']
+    assert world.done(OWNER, "SELECT count(*) FROM parts WHERE region = 'eu'") == ['"2"']

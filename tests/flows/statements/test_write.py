@@ -65,7 +65,8 @@ def test_tables_and_unloads_go_to_places_of_ones_own(world: SqlWorld) -> None:
 def test_a_deny_within_a_place_takes_it_away(world: SqlWorld) -> None:
     unit(world)
     rights = world.unit_rights(ANA)
-    deny = allowing(deny=(("s3:PutObject", f"arn:aws:s3:::{world.bucket}/*/secret*"),))
+    inside = f"arn:aws:s3:::{world.bucket}/results/ana/x/*/secret*"
+    deny = allowing(deny=(("s3:PutObject", inside),))
     world.may(ANA, rights.joined([deny]))
     place = f"{world.output(ANA)}x/"
     sql = f"UNLOAD (SELECT id FROM events) TO '{place}' WITH (format = 'JSON')"
@@ -79,7 +80,8 @@ def test_nothing_is_written_where_something_lies(world: SqlWorld) -> None:
     first = world.ask(ANA, sql)
     assert first.failure is None
     assert world.get(first.manifest).decode().splitlines()
-    assert "HIVE_PATH_ALREADY_EXISTS" in world.refused(ANA, sql)
+    said = world.refused(ANA, sql)
+    assert said.startswith("HIVE_PATH_ALREADY_EXISTS: Target directory already exists")
 
 
 def test_columns_carry_what_all_their_sources_carry(world: SqlWorld) -> None:
@@ -187,3 +189,22 @@ def test_a_stopped_statement_leaves_nothing_behind(world: SqlWorld) -> None:
     assert ended.state is QueryState.CANCELLED
     assert world.keys("results/ana/") == []
     assert world.refused(ANA, "SELECT * FROM t").startswith("TABLE_NOT_FOUND")
+
+
+def test_what_is_inserted_fits_its_column_or_is_refused(world: SqlWorld) -> None:
+    world.done(
+        OWNER,
+        "CREATE EXTERNAL TABLE sizes (price decimal(10,4), code varchar(3)) STORED AS PARQUET "
+        f"LOCATION 's3://{world.bucket}/lake/sizes/'",
+    )
+    world.done(OWNER, "INSERT INTO sizes VALUES (DECIMAL '1.5', 'abc  '), (2.25, 'd')")
+    assert world.done(OWNER, "SELECT * FROM sizes ORDER BY price") == [
+        '"1.5000","abc"',
+        '"2.2500","d"',
+    ]
+    assert world.refused(OWNER, "INSERT INTO sizes VALUES (1.5, 'abcd')").startswith(
+        "INVALID_CAST_ARGUMENT"
+    )
+    assert "mismatched column types" in world.refused(
+        OWNER, "INSERT INTO sizes VALUES (DECIMAL '1.23456', 'a')"
+    )

@@ -23,6 +23,7 @@ from types import MappingProxyType
 import duckdb
 
 from lakeveil.core.query.failures import ErrorKind, ErrorName, QueryError
+from lakeveil.sql.failures import error_name
 
 ON_DATA = frozenset(
     {
@@ -45,6 +46,9 @@ _TEXTS: Mapping[ErrorName, str] = MappingProxyType(
         ErrorName.SUBQUERY_MULTIPLE_ROWS: "Scalar sub-query has returned multiple rows",
         ErrorName.GENERIC_USER_ERROR: "The query failed on a value of the data",
         ErrorName.TYPE_MISMATCH: "An operator or function cannot be applied to these types",
+        ErrorName.EXPRESSION_NOT_AGGREGATE: (
+            "An expression must be an aggregate expression or appear in GROUP BY clause"
+        ),
         ErrorName.NOT_SUPPORTED: "The engine does not support this query",
         ErrorName.GENERIC_INTERNAL_ERROR: "The engine could not run the query",
         ErrorName.EXCEEDED_SPILL_LIMIT: "Query exceeded the limit of temporary space",
@@ -63,7 +67,6 @@ _TYPES = (
     (duckdb.TypeMismatchException, ErrorName.INVALID_CAST_ARGUMENT),
     (duckdb.InvalidInputException, ErrorName.INVALID_FUNCTION_ARGUMENT),
     (duckdb.InvalidTypeException, ErrorName.TYPE_MISMATCH),
-    (duckdb.BinderException, ErrorName.NOT_SUPPORTED),
     (duckdb.NotImplementedException, ErrorName.NOT_SUPPORTED),
     (duckdb.SyntaxException, ErrorName.NOT_SUPPORTED),
     (duckdb.ParserException, ErrorName.NOT_SUPPORTED),
@@ -71,7 +74,13 @@ _TYPES = (
 )
 """The first that fits. Whatever is not here is an internal error: the store, a lock, a bug."""
 
-_INTERNAL_BY_WORDS = ("database has been invalidated", "configuration has been locked")
+_BY_WORDS = {
+    ("bad_alloc", "allocate memory"): ErrorName.EXCEEDED_LOCAL_MEMORY_LIMIT,
+    ("max_temp_directory_size", "File too large", "No space left"): ErrorName.EXCEEDED_SPILL_LIMIT,
+    ("database has been invalidated", "configuration has been locked"): (
+        ErrorName.GENERIC_INTERNAL_ERROR
+    ),
+}
 _SAID = "Invalid Input Error: "
 
 
@@ -82,18 +91,18 @@ def classify(error: BaseException) -> ErrorName:
     one of `ON_DATA`: so functions fail as Trino's do.
     """
     words = str(error)
-    if isinstance(error, MemoryError) or "bad_alloc" in words or "allocate memory" in words:
+    if isinstance(error, MemoryError):
         return ErrorName.EXCEEDED_LOCAL_MEMORY_LIMIT
-    if "max_temp_directory_size" in words or "File too large" in words or "No space left" in words:
-        return ErrorName.EXCEEDED_SPILL_LIMIT
-    if any(w in words for w in _INTERNAL_BY_WORDS):
-        return ErrorName.GENERIC_INTERNAL_ERROR
+    for parts, name in _BY_WORDS.items():
+        if any(part in words for part in parts):
+            return name
+    if isinstance(error, duckdb.BinderException):
+        return _binding(words)
     if isinstance(error, duckdb.InvalidInputException):
         return _said(words)
-    if _is_about_types(words) and isinstance(error, duckdb.BinderException):
-        return ErrorName.TYPE_MISMATCH
+    meant = error_name(type(error).__name__, words)
     fitting = (name for kind, name in _TYPES if isinstance(error, kind))
-    return next(fitting, ErrorName.GENERIC_INTERNAL_ERROR)
+    return meant or next(fitting, ErrorName.GENERIC_INTERNAL_ERROR)
 
 
 def query_error(name: str, *, collapse: bool) -> QueryError:
@@ -131,6 +140,14 @@ def _said(words: str) -> ErrorName:
     except KeyError:
         return ErrorName.INVALID_FUNCTION_ARGUMENT
     return name if name in ON_DATA else ErrorName.INVALID_FUNCTION_ARGUMENT
+
+
+def _binding(words: str) -> ErrorName:
+    if _is_about_types(words):
+        return ErrorName.TYPE_MISMATCH
+    if "must appear in the GROUP BY" in words:
+        return ErrorName.EXPRESSION_NOT_AGGREGATE
+    return ErrorName.NOT_SUPPORTED
 
 
 def _is_about_types(words: str) -> bool:

@@ -155,6 +155,7 @@ class Jobs:
                 connection.execute(f'CREATE TEMP TABLE "{table}" AS FROM "{view.alias}"')
                 after.callback(connection.execute, f'DROP TABLE IF EXISTS "{table}"')
                 read.bytes += session.bytes_read()
+                after.callback(session.forget, view.alias)
                 connection.execute(f'CREATE OR REPLACE TEMP VIEW "{view.alias}" AS FROM "{table}"')
             for kind, body in self._result(session, job.sql, read):
                 self._send(kind, body)
@@ -176,15 +177,12 @@ class Jobs:
         """What the job's SQL names: views over files, tables of what we are fed."""
         connection = session.connection
         with contextlib.ExitStack() as after:
-            for view in job.views:
-                connection.execute(f'CREATE TEMP VIEW "{view.alias}" AS {view.sql}')
-                read.bytes += session.bytes_read()
-                after.callback(_drop, connection, "VIEW", view.alias)
+            read.bytes += session.show({view.alias: view.sql for view in job.views})
             waiting = list(job.fed)
             try:
                 while waiting:
                     self._load(connection, waiting.pop(0))
-                    after.callback(_drop, connection, "TABLE", job.fed[-len(waiting) - 1])
+                    after.callback(_drop, connection, job.fed[-len(waiting) - 1])
             finally:
                 # What is still on its way must not be taken for the next job.
                 for _ in waiting:
@@ -290,6 +288,6 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from _pieces(batch.slice(half))
 
 
-def _drop(connection: duckdb.DuckDBPyConnection, what: str, name: str) -> None:
+def _drop(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     with contextlib.suppress(duckdb.Error):
-        connection.execute(f'DROP {what} IF EXISTS "{name}"')
+        connection.execute(f'DROP TABLE IF EXISTS "{table}"')

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from lakeveil.adapters.engine.spelling import text
+from lakeveil.adapters.engine.spelling import identifier, text
 from lakeveil.errors import SetupError
 
 _DISABLED = "S3FileSystem,HuggingFaceFileSystem"
@@ -85,6 +85,7 @@ class Session:
         self._urls = sorted(set(urls))
         self._directory = directory
         self._limits = limits
+        self._views: dict[str, str] = {}
         # Not DISABLED_FILESYSTEMS first: then external access could not be switched off any more,
         # and not the local one at all: spilling needs it.
         for setting, value in (
@@ -102,27 +103,53 @@ class Session:
         ):
             connection.execute(f"SET {setting} = {value}")
         self.check()
+        self._check_refusals()
 
     def check(self) -> None:
-        """Assert the lock, by what the settings say and by what is refused.
+        """Assert the lock, by what the settings say; before each job.
 
         Raises:
-            SetupError: a setting has another value, or something that is forbidden went through.
+            SetupError: a setting has another value.
         """
-        for setting, wanted in self._wanted().items():
-            found = self._setting(setting)
-            if found != wanted:
+        sizes = {
+            "memory_limit": self._limits.memory_bytes,
+            "max_temp_directory_size": self._limits.temporary_bytes,
+        }
+        wanted = self._wanted()
+        found = self._settings([*wanted, *sizes])
+        for setting, value in wanted.items():
+            if found[setting] != value:
                 raise _unlocked(f"its setting {setting} is another")
-        for setting, size in (
-            ("memory_limit", self._limits.memory_bytes),
-            ("max_temp_directory_size", self._limits.temporary_bytes),
-        ):
-            if not math.isclose(_bytes(str(self._setting(setting))), size, rel_tol=0.1):
+        for setting, size in sizes.items():
+            if not math.isclose(_bytes(str(found[setting])), size, rel_tol=0.1):
                 raise _unlocked(f"its setting {setting} is another")
+
+    def _check_refusals(self) -> None:
+        """Assert it by what is refused: once, as what the lock forbids it never gives back."""
         self._refuses("SET threads = 1", duckdb.InvalidInputException)
         # The list of disabled file systems cannot be read back; that s3: is refused can be seen.
         for path in ("/etc/hosts", "s3://bucket/key", "http://127.0.0.1:9/not/ours"):
             self._refuses(f"FROM read_text({text(path)})", duckdb.PermissionException)
+
+    def show(self, views: Mapping[str, str]) -> int:
+        """Have these views, SQL by name, and no other; returns the bytes that it read.
+
+        One that the job before had, too, stays: to make it takes as long as to plan a query.
+        """
+        for name in [n for n, sql in self._views.items() if views.get(n) != sql]:
+            self.forget(name)
+        read = 0
+        for name, sql in views.items():
+            if name not in self._views:
+                self.connection.execute(f"CREATE TEMP VIEW {identifier(name)} AS {sql}")
+                self._views[name] = sql
+                read += self.bytes_read()
+        return read
+
+    def forget(self, view: str) -> None:
+        """Drop a view."""
+        self._views.pop(view, None)
+        self.connection.execute(f"DROP VIEW IF EXISTS {identifier(view)}")
 
     def bytes_read(self) -> int:
         """What the last statement read from the store, if it went well."""
@@ -158,10 +185,13 @@ class Session:
             "TimeZone": "UTC",
         }
 
-    def _setting(self, name: str) -> object:
-        found = self.connection.execute(f"SELECT current_setting('{name}')").fetchone()
-        value = found[0] if found else None
-        return sorted(value) if isinstance(value, list) else value
+    def _settings(self, names: Sequence[str]) -> dict[str, object]:
+        shown = ", ".join(f"current_setting('{name}')" for name in names)
+        found = self.connection.execute(f"SELECT {shown}").fetchone() or ()
+        return {
+            name: sorted(value) if isinstance(value, list) else value
+            for name, value in zip(names, found, strict=True)
+        }
 
     def _refuses(self, statement: str, how: type[Exception]) -> None:
         try:

@@ -10,6 +10,7 @@ delete takes NULL as equal to NULL.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -31,7 +32,7 @@ _POSITION = "file_row_number"
 _COMPRESSED: Mapping[str, str] = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd"}
 _UNREADABLE = (".bz2", ".lz4", ".snappy", ".lzo", ".xz", ".deflate")
 _FORMATS_WITH_OPTIONS: Mapping[ScanFormat, frozenset[str]] = {
-    ScanFormat.PARQUET: frozenset({"by_name"}),
+    ScanFormat.PARQUET: frozenset(),
     ScanFormat.CSV: frozenset({"delimiter", "header", "skip", "quote", "escape", "null"}),
     ScanFormat.JSON: frozenset(),
 }
@@ -73,8 +74,26 @@ def view_sql(relation: EngineRelation, urls: Urls) -> str:
     unknown = set(scan.options) - _FORMATS_WITH_OPTIONS[scan.format]
     if unknown:
         raise _unsupported(f"The option {min(unknown)} of {scan.format.value} is not read")
+    _check_readable(relation)
     groups = [_group(scan, part, urls) for group in scan.groups for part in _alike(group)]
     return _shown(relation.view, " UNION ALL ".join(groups) or _nothing(scan))
+
+
+def _check_readable(relation: EngineRelation) -> None:
+    """Refuse a view of a column that files hold as something else."""
+    view = relation.view
+    read = "\n".join((view.where, *view.columns.values()))
+    for group in relation.scan.groups:
+        for name, held in group.unreadable.items():
+            if not re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", read, re.IGNORECASE):
+                continue
+            # Rows may be told, or values masked, by a column of which nobody is to know.
+            shown = view.columns.get(name, "").strip().lower() in {name, identifier(name).lower()}
+            what = f"Column '{name}': files hold {held}, which the table's type does not"
+            raise QueryError(
+                ErrorName.HIVE_BAD_DATA,
+                what if shown else "Files of the table hold other types than its definition says",
+            )
 
 
 def _shown(view: GovernedView, source: str) -> str:
@@ -99,6 +118,7 @@ def _alike(group: FileGroup) -> Iterator[FileGroup]:
             constants=group.constants,
             renamed=group.renamed,
             missing=group.missing,
+            unreadable=group.unreadable,
             position_deletes=group.position_deletes,
             deleted_rows=group.deleted_rows,
             equality_deletes=group.equality_deletes,
@@ -117,7 +137,7 @@ def _column(scan: Scan, group: FileGroup, name: str, hive: str) -> str:
     if name in group.constants:
         value = group.constants[name]
         return f"CAST({'NULL' if value is None else text(value)} AS {kind}) AS {shown}"
-    if name in group.missing:
+    if name in group.missing or name in group.unreadable:
         return f"CAST(NULL AS {kind}) AS {shown}"
     there = f"f.{identifier(group.renamed.get(name, name))}"
     # Text that is no number is NULL, as Hive's readers have it; it is no error to learn from.
@@ -127,8 +147,6 @@ def _column(scan: Scan, group: FileGroup, name: str, hive: str) -> str:
 
 def _parquet(scan: Scan, group: FileGroup, urls: Urls) -> str:
     options = [_list([urls[f] for f in group.files]), "hive_partitioning = false"]
-    if scan.options.get("by_name") == "true":
-        options.append("union_by_name = true")
     if group.position_deletes or group.deleted_rows:
         in_files = {group.renamed.get(c.name, c.name).lower() for c in scan.columns}
         if _POSITION in in_files or _FILE in in_files:
@@ -205,8 +223,8 @@ def _alive(scan: Scan, group: FileGroup, urls: Urls) -> str:
     for number, delete in enumerate(group.equality_deletes):
         by = f"e{number}"
         same = " AND ".join(
-            f"{_stored(scan, group, name)} IS NOT DISTINCT FROM {by}.{identifier(name)}"
-            for name in delete.columns
+            f"{_stored(scan, group, name)} IS NOT DISTINCT FROM {by}.{identifier(there)}"
+            for name, there in zip(delete.columns, delete.stored, strict=True)
         )
         if not same:
             raise _unsupported("A file of deleted rows names no column")

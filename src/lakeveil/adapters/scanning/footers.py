@@ -18,12 +18,16 @@ KEPT = 50_000
 
 @dataclass(frozen=True, slots=True)
 class StoredColumn:
-    """A column in a file. `type` is Arrow's; `inside` are ids and names of what is nested in it."""
+    """A column in a file. `type` is Arrow's, as text; `arrow` is the `pyarrow.DataType`.
+
+    `inside` are ids and names of what is nested in it.
+    """
 
     name: str
     type: str
     field_id: int | None = None
     inside: tuple[tuple[int, str], ...] = ()
+    arrow: Any = None
 
 
 Footer = tuple[StoredColumn, ...]
@@ -56,7 +60,9 @@ def parquet_schema(stream: Any) -> Any:
 
 
 def _column(field: Any) -> StoredColumn:
-    return StoredColumn(field.name, str(field.type), _id(field), tuple(_inside(field.type)))
+    return StoredColumn(
+        field.name, str(field.type), _id(field), tuple(_inside(field.type)), field.type
+    )
 
 
 def _inside(kind: Any) -> Iterator[tuple[int, str]]:

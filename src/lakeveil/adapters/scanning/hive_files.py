@@ -9,11 +9,14 @@ table was made; one that lies elsewhere is refused, as its files were nobody's d
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lakeveil.adapters.scanning.footer_reads import FooterReads
+from lakeveil.adapters.scanning.hive_schemas import groups_by_schema
 from lakeveil.core.access.lake import Column
 from lakeveil.core.access.locations import is_under, normalised
 from lakeveil.core.access.tables.partitions import NULL
@@ -39,6 +42,7 @@ class HiveFiles:
     def __init__(self, s3: Any) -> None:
         """`s3` is a boto3 client with the service's key."""
         self._s3 = s3
+        self._footers = FooterReads(s3)
 
     def plan(
         self,
@@ -59,6 +63,8 @@ class HiveFiles:
         else:
             groups = [FileGroup(files=tuple(self._files(record.location)))]
         groups = [group for group in groups if group.files]
+        if form is ScanFormat.PARQUET:
+            groups = list(self._by_schema(columns, groups))
         seen = sorted(
             (file.location, file.etag, file.size) for group in groups for file in group.files
         )
@@ -69,6 +75,16 @@ class HiveFiles:
             snapshot=f"{record.table.name}:{record.version}:{_digest(seen)}",
             options=options,
         )
+
+    def _by_schema(
+        self, columns: Iterable[Column], groups: Sequence[FileGroup]
+    ) -> Iterator[FileGroup]:
+        """The same files in groups that hold the table's columns alike."""
+        columns = tuple(columns)
+        read = self._footers.of([file for group in groups for file in group.files])
+        for group in groups:
+            with_footers = list(islice(read, len(group.files)))
+            yield from groups_by_schema(columns, with_footers, group.constants)
 
     def _partition(
         self,
@@ -137,10 +153,7 @@ def _format(document: Mapping[str, Any]) -> tuple[ScanFormat, dict[str, str]]:
     }
     if str(given.get("projection.enabled", "")).lower() == "true":
         raise _unsupported("Partition projection is not supported. Add the table's partitions.")
-    if form is ScanFormat.PARQUET:
-        # Columns that were added to a table since are not in its older files.
-        return form, {"by_name": "true"}
-    if form is ScanFormat.JSON:
+    if form in {ScanFormat.PARQUET, ScanFormat.JSON}:
         return form, {}
     quoted = _serde(descriptor) == "opencsvserde"
     options = {

@@ -71,7 +71,7 @@ class Removals:
     """The delete files of a snapshot, and the rows that deletion vectors take out of files."""
 
     positions: tuple[ManifestEntry, ...]
-    equalities: tuple[tuple[ManifestEntry, tuple[str, ...]], ...]
+    equalities: tuple[tuple[ManifestEntry, EqualityDelete], ...]
     rows: Mapping[str, tuple[int, ...]]
 
     @classmethod
@@ -99,7 +99,7 @@ class Removals:
             elif file.content is DataFileContent.POSITION_DELETES:
                 positions.append(entry)
             else:
-                equalities.append((entry, _told_by(file, schema, footer)))
+                equalities.append((entry, _equality(file, schema, footer)))
             if sum(map(len, rows.values())) > MAX_DELETED_ROWS:
                 raise _unsupported("The table has too many deleted rows. Compact it.")
         return cls(positions=tuple(positions), equalities=tuple(equalities), rows=rows)
@@ -117,8 +117,8 @@ class Removals:
     def equalities_for(self, data: ManifestEntry) -> tuple[EqualityDelete, ...]:
         """Equality deletes that came after a data file."""
         return tuple(
-            EqualityDelete(file=scan_file(entry.data_file), columns=columns)
-            for entry, columns in self.equalities
+            delete
+            for entry, delete in self.equalities
             if _number(entry) > _number(data)
             and (
                 not len(entry.data_file.partition)
@@ -127,20 +127,26 @@ class Removals:
         )
 
 
-def _told_by(file: DataFile, schema: Schema, footer: Callable[[str], Footer]) -> tuple[str, ...]:
-    """The table's columns by which a file of equality deletes tells rows.
+def _equality(file: DataFile, schema: Schema, footer: Callable[[str], Footer]) -> EqualityDelete:
+    """A file of equality deletes: the columns by which it tells rows, and what it calls them.
 
-    The engine finds them in that file by the same names, so they must be the same there.
+    They are found by field id. One that the table has dropped since is in data files still, and
+    under a name that may be another column's by now, so that is refused.
     """
     current = {field.field_id: field.name.lower() for field in schema.fields}
-    stored = {column.field_id: column.name.lower() for column in footer(file.file_path)}
-    for number in file.equality_ids or ():
-        if number not in current or stored.get(number) != current[number]:
+    stored = {column.field_id: column.name for column in footer(file.file_path)}
+    told_by = file.equality_ids or ()
+    for number in told_by:
+        if number not in current or number not in stored:
             raise _unsupported(
-                "Deleted rows are told by a column that was renamed or dropped since. "
+                "Deleted rows are told by a column that was dropped since. "
                 "Compact the table with the engine that wrote them."
             )
-    return tuple(current[number] for number in file.equality_ids or ())
+    return EqualityDelete(
+        file=scan_file(file),
+        columns=tuple(current[number] for number in told_by),
+        stored=tuple(stored[number] for number in told_by),
+    )
 
 
 def _may_name(deletes: DataFile, path: str) -> bool:

@@ -1,8 +1,8 @@
 """Why a query failed: Trino's error names, and what Athena makes of them.
 
-Names, codes and types are Trino's (`StandardErrorCode`); clients retry, blame the user or give up
-by them. A message is made here or by the guard and never by an engine, whose own words may hold
-values that the caller may not see, addresses, or what a policy says.
+Names, codes and types are Trino's (`StandardErrorCode`, `HiveErrorCode`); clients retry, blame the
+user or give up by them. A message is made here or by the guard and never by an engine, whose own
+words may hold values that the caller may not see, addresses, or what a policy says.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class ErrorKind(StrEnum):
     USER_ERROR = "USER_ERROR"
     INTERNAL_ERROR = "INTERNAL_ERROR"
     INSUFFICIENT_RESOURCES = "INSUFFICIENT_RESOURCES"
+    EXTERNAL = "EXTERNAL"
 
 
 class ErrorName(StrEnum):
@@ -63,7 +64,10 @@ class ErrorName(StrEnum):
     INVALID_COLUMN_REFERENCE = "INVALID_COLUMN_REFERENCE"
     MISSING_GROUP_BY = "MISSING_GROUP_BY"
     NESTED_AGGREGATION = "NESTED_AGGREGATION"
+    NESTED_WINDOW = "NESTED_WINDOW"
+    EXPRESSION_NOT_IN_DISTINCT = "EXPRESSION_NOT_IN_DISTINCT"
     EXPRESSION_NOT_AGGREGATE = "EXPRESSION_NOT_AGGREGATE"
+    EXPRESSION_NOT_SCALAR = "EXPRESSION_NOT_SCALAR"
     EXPRESSION_NOT_CONSTANT = "EXPRESSION_NOT_CONSTANT"
     INVALID_ARGUMENTS = "INVALID_ARGUMENTS"
     TOO_MANY_ARGUMENTS = "TOO_MANY_ARGUMENTS"
@@ -75,6 +79,8 @@ class ErrorName(StrEnum):
     EXCEEDED_SPILL_LIMIT = "EXCEEDED_SPILL_LIMIT"
     EXCEEDED_LOCAL_MEMORY_LIMIT = "EXCEEDED_LOCAL_MEMORY_LIMIT"
     EXCEEDED_SCAN_LIMIT = "EXCEEDED_SCAN_LIMIT"
+    HIVE_BAD_DATA = "HIVE_BAD_DATA"
+    HIVE_PATH_ALREADY_EXISTS = "HIVE_PATH_ALREADY_EXISTS"
 
     @property
     def number(self) -> int:
@@ -83,15 +89,19 @@ class ErrorName(StrEnum):
 
     @property
     def kind(self) -> ErrorKind:
-        """Whose fault it is; Trino numbers each kind from a power of two on."""
+        """Whose fault it is; Trino numbers each kind from a number of its own on."""
         if self.number < _FIRST_INTERNAL:
             return ErrorKind.USER_ERROR
         if self.number < _FIRST_RESOURCES:
             return ErrorKind.INTERNAL_ERROR
-        return ErrorKind.INSUFFICIENT_RESOURCES
+        if self.number < _FIRST_EXTERNAL:
+            return ErrorKind.INSUFFICIENT_RESOURCES
+        return ErrorKind.EXTERNAL
 
 
 _FIRST_INTERNAL, _FIRST_RESOURCES = 0x1_0000, 0x2_0000
+_FIRST_EXTERNAL = 0x100_0000
+"""From here on they are the Hive connector's (`HiveErrorCode`); those named here are EXTERNAL."""
 _NUMBERS = {
     ErrorName.GENERIC_USER_ERROR: 0,
     ErrorName.SYNTAX_ERROR: 1,
@@ -132,7 +142,10 @@ _NUMBERS = {
     ErrorName.INVALID_COLUMN_REFERENCE: 63,
     ErrorName.MISSING_GROUP_BY: 64,
     ErrorName.NESTED_AGGREGATION: 67,
+    ErrorName.NESTED_WINDOW: 68,
+    ErrorName.EXPRESSION_NOT_IN_DISTINCT: 69,
     ErrorName.EXPRESSION_NOT_AGGREGATE: 73,
+    ErrorName.EXPRESSION_NOT_SCALAR: 74,
     ErrorName.EXPRESSION_NOT_CONSTANT: 75,
     ErrorName.INVALID_ARGUMENTS: 76,
     ErrorName.TOO_MANY_ARGUMENTS: 77,
@@ -144,6 +157,8 @@ _NUMBERS = {
     ErrorName.EXCEEDED_SPILL_LIMIT: 131078,
     ErrorName.EXCEEDED_LOCAL_MEMORY_LIMIT: 131079,
     ErrorName.EXCEEDED_SCAN_LIMIT: 131081,
+    ErrorName.HIVE_BAD_DATA: _FIRST_EXTERNAL + 7,
+    ErrorName.HIVE_PATH_ALREADY_EXISTS: _FIRST_EXTERNAL + 15,
 }
 
 

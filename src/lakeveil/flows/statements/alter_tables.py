@@ -25,7 +25,7 @@ from lakeveil.flows.statements.iceberg_tables import iceberg_properties
 from lakeveil.flows.statements.naming import known
 from lakeveil.flows.statements.refused import about_table
 from lakeveil.flows.statements.show import is_view
-from lakeveil.ports.iceberg import IcebergDocument
+from lakeveil.ports.iceberg import IcebergDocument, IcebergMetadata
 from lakeveil.sql.statements import (
     AddColumns,
     ChangeColumn,
@@ -50,9 +50,8 @@ def add_columns(statement: AddColumns, asked: Asked) -> Answer:
     if found.record.metadata_location:
         if statement.replace:
             raise _only_hive("REPLACE COLUMNS")
-        return _evolve(
-            found, iceberg_columns.added(found, statement.columns), statement.table, asked
-        )
+        updates = iceberg_columns.added(found, _metadata(found, asked), statement.columns)
+        return _evolve(found, updates, statement.table, asked)
     new = glue_columns(statement.columns)
 
     def changed(columns: Columns) -> Columns:
@@ -66,7 +65,7 @@ def drop_column(statement: DropColumn, asked: Asked) -> Answer:
     found = alterable(statement.table, asked)
     if not found.record.metadata_location:
         raise QueryError(ErrorName.NOT_SUPPORTED, "DROP COLUMN is for Iceberg tables")
-    updates = iceberg_columns.dropped(found, statement.name.lower())
+    updates = iceberg_columns.dropped(_metadata(found, asked), statement.name.lower())
     return _evolve(found, updates, statement.table, asked)
 
 
@@ -77,7 +76,8 @@ def change_column(statement: ChangeColumn, asked: Asked) -> Answer:
     if new.type:
         hive_type(new.type)
     if found.record.metadata_location:
-        updates = iceberg_columns.changed(found, name, new, after=statement.after)
+        metadata = _metadata(found, asked)
+        updates = iceberg_columns.changed(metadata, name, new, after=statement.after)
         return _evolve(found, updates, statement.table, asked)
     if statement.after is not None:
         raise QueryError(ErrorName.NOT_SUPPORTED, "Columns move in Iceberg tables only")
@@ -131,6 +131,10 @@ def alterable(ref: TableRef, asked: Asked) -> SeenTable:
     if is_view(found):
         raise QueryError(ErrorName.NOT_SUPPORTED, f"{found.name} is a view")
     return found
+
+
+def _metadata(found: SeenTable, asked: Asked) -> IcebergMetadata:
+    return asked.desk.catalog.iceberg.read(found.record.metadata_location)
 
 
 def _recolumn(

@@ -1,7 +1,8 @@
 """A query's rows arranged as a table's columns: in their order, of their types, NULL where unnamed.
 
 It is done by another query around the first, which the guard checks like any other, so that a cast
-means what Trino means by it. What Trino would not turn into a column's type by itself is refused.
+means what Trino means by it. What Trino would not turn into a column's type by itself is refused,
+and so is a text that is too long for its column, which a cast alone would cut off.
 """
 
 from __future__ import annotations
@@ -60,18 +61,33 @@ def arranged(
     )
     if plain:
         return first, sources
-    return govern(_around(query, sources, target), asked), sources
+    return govern(_around(query, sources, target, given), asked), sources
 
 
-def _around(query: Query, sources: Sequence[int | None], target: Target) -> str:
+def _around(
+    query: Query, sources: Sequence[int | None], target: Target, columns: Sequence[OutputColumn]
+) -> str:
     """The query's text, inside another that casts and orders its columns."""
-    given = [f'"c{place}"' for place in range(sum(source is not None for source in sources))]
-    parts = [
-        f"CAST({'NULL' if source is None else given[source]} AS {hive_to_trino(kind)}) "
-        f'AS "{_doubled(name)}"'
-        for source, (name, kind) in zip(sources, target, strict=True)
-    ]
+    given = [f'"c{place}"' for place in range(len(columns))]
+    parts = []
+    for source, (name, kind) in zip(sources, target, strict=True):
+        value = "NULL" if source is None else given[source]
+        if source is not None and columns[source].type.startswith("varchar"):
+            value = _whole(value, hive_to_trino(kind))
+        parts.append(f'CAST({value} AS {hive_to_trino(kind)}) AS "{_doubled(name)}"')
     return f'SELECT {", ".join(parts)}\nFROM (\n{query.text}\n) AS "q" ({", ".join(given)})'
+
+
+def _whole(value: str, kind: str) -> str:
+    """A text that has room in its column, or INVALID_CAST_ARGUMENT; spaces at its end do not count.
+
+    Trino: "Cannot truncate non-space characters when casting from varchar to varchar(n) on INSERT".
+    """
+    room = kind.removeprefix("varchar(").removesuffix(")")
+    if not room.isdigit():
+        return value
+    fails = f"CAST({value} || 'x' AS integer)"
+    return f"substr({value}, 1, IF(length(rtrim({value})) <= {room}, {room}, {fails}))"
 
 
 def _fits(column: OutputColumn, wanted: str) -> bool:

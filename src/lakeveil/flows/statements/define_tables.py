@@ -1,8 +1,8 @@
-"""CREATE TABLE and DROP TABLE.
+"""CREATE TABLE.
 
 A table over files is EXTERNAL and has a LOCATION, as Athena asks; an Iceberg table says so in
 its properties. Both go through the catalog's own flows: who may create tables there, and keep data
-at that place. Dropping a table leaves its files.
+at that place. Dropping a table is `drop_tables`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from lakeveil.flows.run_query import Asked
 from lakeveil.flows.statements.answers import Answer, done
 from lakeveil.flows.statements.hive_formats import descriptor, format_of
 from lakeveil.flows.statements.iceberg_tables import NewIceberg, create_iceberg, iceberg_properties
-from lakeveil.flows.statements.naming import known, table_of
-from lakeveil.flows.statements.refused import about_table, already_there, not_found
-from lakeveil.flows.statements.show import is_view
-from lakeveil.sql.statements import ColumnDefinition, CreateTable, DropTable
+from lakeveil.flows.statements.naming import table_of
+from lakeveil.flows.statements.refused import about_table, already_there
+from lakeveil.sql.statements import ColumnDefinition, CreateTable
 from lakeveil.sql.types import hive_type
 
 
@@ -41,21 +40,6 @@ def create_table(statement: CreateTable, asked: Asked) -> Answer:
         create(statement, asked)
     except QueryError as error:
         if not (statement.if_not_exists and already_there(error)):
-            raise
-    return done(asked)
-
-
-def drop_table(statement: DropTable, asked: Asked) -> Answer:
-    """DROP TABLE.
-
-    Raises:
-        QueryError: TABLE_NOT_FOUND, or it is a view.
-        Refused: the caller lacks DROP.
-    """
-    try:
-        _drop(statement, asked)
-    except QueryError as error:
-        if not (statement.if_exists and not_found(error)):
             raise
     return done(asked)
 
@@ -117,6 +101,7 @@ def _create_iceberg(statement: CreateTable, asked: Asked) -> None:
         transforms=statement.transforms,
         properties=iceberg_properties(statement.properties),
         comment=statement.comment,
+        comments={one.name.lower(): one.comment for one in statement.columns if one.comment},
     )
     with about_table(name, statement.table):
         create_iceberg(
@@ -124,11 +109,3 @@ def _create_iceberg(statement: CreateTable, asked: Asked) -> None:
             check=lambda lake, authority, location: check_creation(lake, authority, name, location),
             asked=asked,
         )
-
-
-def _drop(statement: DropTable, asked: Asked) -> None:
-    found = known(statement.table, asked)
-    if is_view(found):
-        raise QueryError(ErrorName.NOT_SUPPORTED, f"{found.name} is a view. Use DROP VIEW.")
-    with about_table(found.name, statement.table):
-        change_tables.delete_table(found.name, call=asked.call, desk=asked.desk.catalog)

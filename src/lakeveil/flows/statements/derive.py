@@ -57,6 +57,9 @@ def origins_of(governed: Governed) -> Origins:
         QueryError: a source that the query does not read; it cannot be.
     """
     tables = {found.name: found.record.table for found in governed.tables.values()}
+    for view in governed.checked.views:
+        # What tells of the catalog itself carries no tag, so what is made of it shows by none.
+        tables[view] = governed.views.get(view, Table(name=view, columns=()))
     everything: frozenset[Source] = frozenset(
         (used.relation.name, column)
         for used in governed.checked.relations

@@ -14,6 +14,7 @@ from lakeveil.core.query.failures import ErrorName, QueryError
 from lakeveil.flows.catalog_desk import SeenTable
 from lakeveil.flows.run_query import Asked
 from lakeveil.flows.statements.answers import Answer, Line, said
+from lakeveil.flows.statements.iceberg_tables import athena_properties
 from lakeveil.flows.statements.naming import known
 from lakeveil.flows.statements.show import (
     columns_of,
@@ -22,6 +23,7 @@ from lakeveil.flows.statements.show import (
     one_line,
     padded,
 )
+from lakeveil.ports.iceberg import IcebergMetadata
 from lakeveil.sql.statements import Describe, ShowCreateTable, ShowCreateView
 from lakeveil.sql.views import decode
 
@@ -57,20 +59,14 @@ def show_create_table(statement: ShowCreateTable, asked: Asked) -> Answer:
     """SHOW CREATE TABLE, for who sees the entire definition.
 
     Raises:
-        QueryError: PERMISSION_DENIED, the caller does not; NOT_SUPPORTED for a view, and where
-            partition transforms would have to be told.
+        QueryError: PERMISSION_DENIED, the caller does not; NOT_SUPPORTED for a view.
     """
     found = _entire(known(statement.table, asked))
     if is_view(found):
         raise QueryError(ErrorName.NOT_SUPPORTED, f"{found.name} is a view. Use SHOW CREATE VIEW.")
-    if found.record.metadata_location:
-        metadata = asked.desk.catalog.iceberg.read(found.record.metadata_location)
-        if metadata.partitioned_by:
-            raise QueryError(
-                ErrorName.NOT_SUPPORTED,
-                "SHOW CREATE TABLE of a partitioned Iceberg table is not supported",
-            )
-    text = "\n".join(_create_table(found, document_of(found)))
+    file = found.record.metadata_location
+    metadata = asked.desk.catalog.iceberg.read(file) if file else None
+    text = "\n".join(_create_table(found, document_of(found), metadata))
     return said(("createtab_stmt",), ([line] for line in text.split("\n")), asked)
 
 
@@ -149,20 +145,38 @@ def _parameters(title: str, parameters: Mapping[str, str]) -> Iterator[Line]:
             yield ("", padded(name), padded(value))
 
 
-def _create_table(found: SeenTable, shown: Mapping[str, Any]) -> Iterator[str]:
+def _transform(column: str, transform: str) -> str:
+    kind, _, size = transform.rstrip("]").partition("[")
+    named = f"`{column}`"
+    if kind == "identity":
+        return named
+    return f"{kind}({size}, {named})" if size else f"{kind}({named})"
+
+
+def _create_table(
+    found: SeenTable, shown: Mapping[str, Any], iceberg: IcebergMetadata | None
+) -> Iterator[str]:
     descriptor = shown.get("StorageDescriptor", {})
-    iceberg = bool(found.record.metadata_location)
-    external = "" if iceberg else "EXTERNAL "
-    yield f"CREATE {external}TABLE `{found.name.database}.{found.name.table}`("
+    parameters = shown.get("Parameters", {})
+    database, table = found.name.database, found.name.table
+    # Athena quotes the name of a table over files as one.
+    named = f"TABLE `{database}`.`{table}`" if iceberg else f"EXTERNAL TABLE `{database}.{table}`"
+    yield f"CREATE {named}("
     yield _listed(descriptor.get("Columns", ())) + ")"
     if keys := shown.get("PartitionKeys"):
         yield "PARTITIONED BY ( "
         yield _listed(keys) + ")"
-    if not iceberg:
+    if iceberg:
+        # A field that was removed stays in old tables as one of no value.
+        fields = [_transform(*one) for one in iceberg.partition_fields if one[1] != "void"]
+        if fields:
+            yield f"PARTITIONED BY ({', '.join(fields)})"
+        parameters = athena_properties(iceberg.properties)
+    else:
         yield from _stored(descriptor)
     if location := descriptor.get("Location"):
         yield f"LOCATION\n  {_quoted(location)}"
-    if parameters := shown.get("Parameters"):
+    if parameters:
         yield f"TBLPROPERTIES (\n{_pairs(parameters)})"
 
 

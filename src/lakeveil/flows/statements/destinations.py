@@ -13,7 +13,6 @@ The service writes with a key of its own, so each destination is checked before 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from lakeveil.core.access.governing.authority import Authority
@@ -21,18 +20,14 @@ from lakeveil.core.access.grants import TableName
 from lakeveil.core.access.locations import is_under, normalised
 from lakeveil.core.access.permissions import Permission
 from lakeveil.core.audit import AuditOutcome
-from lakeveil.core.identity.rights import Effect, Rights
-from lakeveil.core.identity.wildcards import matches
 from lakeveil.core.query.failures import ErrorName, QueryError
 from lakeveil.errors import Conflict, Refused
 from lakeveil.flows.catalog_desk import SeenTable, known_database
 from lakeveil.flows.change_access import insufficient
 from lakeveil.flows.change_tables import check_creation
+from lakeveil.flows.own_locations import READ, WRITE, allows_below, object_arn
 from lakeveil.flows.run_query import Asked
 from lakeveil.ports.lake import LakeReader
-
-WRITE, READ = "s3:PutObject", "s3:GetObject"
-_LITERAL = re.compile(r"[^*?]*")
 
 
 def location_of(given: str) -> str:
@@ -67,10 +62,10 @@ def check_own_place(location: str, actions: Sequence[str], asked: Asked) -> None
     """
     rights = asked.who.rights
     lake = asked.desk.catalog.lake
-    allowed = all(_allows_below(rights, action, location, asked.execution.id) for action in actions)
+    allowed = all(allows_below(rights, action, location, asked.execution.id) for action in actions)
     if allowed and not is_registered(lake, location):
         return
-    arn = _arn(location)
+    arn = object_arn(location)
     asked.desk.catalog.audit.record(
         asked.call.event(AuditOutcome.REFUSED, arn, error_code="destination_not_allowed")
     )
@@ -127,12 +122,23 @@ def _check_own_creation(
         raise insufficient("Create Table", f"database {name.database}")
     rights = asked.who.rights
     for action in (WRITE, READ):
-        if not _allows_below(rights, action, location, asked.execution.id):
+        if not allows_below(rights, action, location, asked.execution.id):
             raise insufficient("Data Location Access", location)
     if lake.table(name) is not None:
         raise Conflict("Table already exists.", code="already_exists")
     if any(lake.tables_at(name.account, location)):
         raise insufficient("Data Location Access", location)
+
+
+def tables_touching(lake: LakeReader, found: SeenTable) -> list[str]:
+    """Locations of other tables, of any account, that lie in a table's own or around it."""
+    accounts = {found.name.account, *(place.account for place in lake.locations())}
+    return [
+        one.location
+        for account in sorted(accounts)
+        for one in lake.tables_at(account, found.record.location)
+        if one.table.name != found.name
+    ]
 
 
 def check_empty(location: str, *, empty: bool) -> None:
@@ -143,34 +149,11 @@ def check_empty(location: str, *, empty: bool) -> None:
     """
     if not empty:
         raise QueryError(
-            ErrorName.ALREADY_EXISTS,
-            f"HIVE_PATH_ALREADY_EXISTS: Target directory already exists: {location}. You may need "
+            ErrorName.HIVE_PATH_ALREADY_EXISTS,
+            f"Target directory already exists: {location}. You may need "
             "to manually clean the data at this location before retrying.",
         )
 
 
-def _allows_below(rights: Rights, action: str, location: str, name: str) -> bool:
-    """Whether an action is allowed for new objects below a location, and denied for none there."""
-    folder = f"{_arn(location)}/"
-    return rights.allows(action, f"{folder}{name}") and not _may_deny(rights, action, folder)
-
-
-def _may_deny(rights: Rights, action: str, folder: str) -> bool:
-    for statement in rights.statements:
-        if statement.effect is Effect.DENY and any(
-            matches(one.lower(), action.lower()) for one in statement.actions
-        ):
-            for resource in statement.resources:
-                found = _LITERAL.match(resource)
-                literal = found[0] if found else ""
-                if literal.startswith(folder) or folder.startswith(literal):
-                    return True
-    return any(_may_deny(limit, action, folder) for limit in rights.within)
-
-
 def _touch(one: str, other: str) -> bool:
     return is_under(one, other) or is_under(other, one)
-
-
-def _arn(location: str) -> str:
-    return f"arn:aws:s3:::{location.removeprefix('s3://')}"

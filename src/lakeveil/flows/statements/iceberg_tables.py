@@ -29,6 +29,12 @@ from lakeveil.sql.statements import PartitionTransform
 Check = Callable[[LakeReader, Authority, str], None]
 """Whether a table may be made at a location; asked before anything is written, and again after."""
 
+MANAGED = "Managed"
+"""The member of a table's document that says that its files are the table's alone.
+
+Only a statement sets it, and no client can: a definition that one sends in its place lacks it.
+"""
+
 _LAST_ADDED = -1
 _CODECS = frozenset({"snappy", "zstd", "gzip", "none"})
 _MILLISECONDS = {
@@ -48,7 +54,10 @@ _SIZES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewIceberg:
-    """A table to be made. `columns` are names and types, in Hive's spelling."""
+    """A table to be made. `columns` are names and types, in Hive's spelling.
+
+    `comments` are of columns, by name.
+    """
 
     name: TableName
     columns: tuple[tuple[str, str], ...]
@@ -56,6 +65,7 @@ class NewIceberg:
     transforms: Sequence[PartitionTransform] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     comment: str = ""
+    comments: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_iceberg(
@@ -75,7 +85,9 @@ def create_iceberg(
     updates = list(_partitioning(new, columns))
     with refusals_on_record(call, desk, said_table(name)), desk.lake.looking() as lake:
         check(lake, looking_at(lake, call.who, desk), location)
-    found = desk.iceberg.create(columns, location=location, properties=new.properties)
+    found = desk.iceberg.create(
+        columns, location=location, properties=new.properties, comments=new.comments
+    )
     if updates:
         found = desk.iceberg.evolve(found.metadata_location, updates)
     location = normalised(found.location)
@@ -83,7 +95,7 @@ def create_iceberg(
     with changing(call, desk.access, said_table(name), asked=said) as change:
         check(change.lake, change.authority, location)
         change.lake.set_iceberg_entry(name, expected=None, new=found.metadata_location)
-        described = {"Description": new.comment} if new.comment else {}
+        described = {MANAGED: True, **({"Description": new.comment} if new.comment else {})}
         document = iceberg_document(described, found, previous="")
         record = new_record(name, found.columns, document, location=location, change=change)
         change.lake.put_table(replace(record, metadata_location=found.metadata_location))
@@ -119,6 +131,22 @@ def iceberg_properties(given: Mapping[str, str]) -> dict[str, str]:
                 f"Table property '{name[:128]}' does not exist for Iceberg tables, or has not the "
                 "value that was given",
             )
+    return made
+
+
+def athena_properties(properties: Mapping[str, str]) -> dict[str, str]:
+    """Iceberg's properties in Athena's words, as far as it has any: `iceberg_properties` back."""
+    made = {"table_type": "iceberg"}
+    if properties.get("write.format.default"):
+        made["format"] = properties["write.format.default"]
+    if codec := properties.get("write.parquet.compression-codec"):
+        made["write_compression"] = "none" if codec == "uncompressed" else codec
+    for name, key in _MILLISECONDS.items():
+        if properties.get(key, "").isdecimal():
+            made[name] = str(int(properties[key]) // 1000)
+    for name, key in _AS_THEY_ARE.items():
+        if properties.get(key, "").isdecimal():
+            made[name] = properties[key]
     return made
 
 

@@ -13,6 +13,7 @@ from lakeveil.flows.change_access import insufficient
 from lakeveil.flows.run_query import Asked, Took
 from lakeveil.flows.statements.answers import Answer, wrote
 from lakeveil.flows.statements.desk import StatementDesk
+from lakeveil.flows.statements.destinations import tables_touching
 from lakeveil.flows.statements.naming import known
 from lakeveil.flows.statements.on_record import writing
 from lakeveil.flows.statements.rewrite import (
@@ -67,12 +68,7 @@ def vacuum(statement: Vacuum, asked: Asked, desk: StatementDesk) -> Answer:
         raise QueryError(ErrorName.NOT_SUPPORTED, "VACUUM is for Iceberg tables only")
     properties = desk.catalog.iceberg.read(found.record.metadata_location).properties
     age_s = int(properties.get(_AGE, DEFAULT_AGE_S * 1000)) / 1000
-    lake = asked.desk.catalog.lake
-    others = [
-        one.location
-        for one in lake.tables_at(found.name.account, found.record.location)
-        if one.table.name != found.name
-    ]
+    others = tables_touching(asked.desk.catalog.lake, found)
     with writing(said_table(found.name), asked) as said:
         gone = desk.iceberg.expire(
             found.name,

@@ -28,6 +28,7 @@ from lakeveil.flows.statements import (
     define_tables,
     define_views,
     describe,
+    drop_tables,
     explain,
     insert,
     maintain,
@@ -166,7 +167,6 @@ def _finish(ended: QueryExecution, answer: Answer | None, desk: StatementDesk) -
 
 _PLAIN: dict[type[sql.Statement], Callable[[Any, Asked], Answer]] = {
     sql.CreateTable: define_tables.create_table,
-    sql.DropTable: define_tables.drop_table,
     sql.AddColumns: alter_tables.add_columns,
     sql.DropColumn: alter_tables.drop_column,
     sql.ChangeColumn: alter_tables.change_column,
@@ -195,6 +195,7 @@ _PLAIN: dict[type[sql.Statement], Callable[[Any, Asked], Answer]] = {
 }
 _WITH_WRITERS: dict[type[sql.Statement], Callable[[Any, Asked, StatementDesk], Answer]] = {
     sql.CreateTableAs: create_as.create_table_as,
+    sql.DropTable: drop_tables.drop_table,
     sql.Insert: insert.insert,
     sql.Unload: unload.unload,
     sql.MsckRepair: partitions.repair,
@@ -204,4 +205,4 @@ _WITH_WRITERS: dict[type[sql.Statement], Callable[[Any, Asked, StatementDesk], A
     sql.Optimize: maintain.optimize,
     sql.Vacuum: maintain.vacuum,
 }
-"""Those that write files."""
+"""Those that write files, or remove them."""

@@ -10,15 +10,11 @@ from dataclasses import replace
 
 from lakeveil.core.query.execution import ResultColumn
 from lakeveil.core.query.failures import ErrorName, QueryError
+from lakeveil.flows.own_locations import WRITE
 from lakeveil.flows.run_query import Asked, Took, govern, reading
 from lakeveil.flows.statements.answers import Answer, wrote
 from lakeveil.flows.statements.desk import StatementDesk
-from lakeveil.flows.statements.destinations import (
-    WRITE,
-    check_empty,
-    check_own_place,
-    location_of,
-)
+from lakeveil.flows.statements.destinations import check_empty, check_own_place, location_of
 from lakeveil.flows.statements.manifests import manifest_location
 from lakeveil.flows.statements.on_record import writing
 from lakeveil.flows.statements.result_shape import (

@@ -16,10 +16,12 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.parser import Parser
 
 from lakeveil.core.query.failures import ErrorName, QueryError
+from lakeveil.sql.dialect.literals import spelled
 from lakeveil.sql.dialect.typing import METADATA
 from lakeveil.sql.functions.naming import name_of
 from lakeveil.sql.functions.reading import mark, unmark
 from lakeveil.sql.functions.registry import AGGREGATES
+from lakeveil.sql.types import decimal
 
 
 class _AthenaTrino(Trino):
@@ -36,8 +38,8 @@ class LakeveilAthena(Athena):
     EXPRESSION_METADATA = METADATA
 
     def tokenize(self, sql: str, dialect: DialectType = None) -> list[Token]:
-        """Marked tokens: see `functions.reading`."""
-        return mark(super().tokenize(sql, dialect=dialect))
+        """Marked tokens: see `literals` and `functions.reading`."""
+        return mark(spelled(super().tokenize(sql, dialect=dialect), sql))
 
     def parser(self, **options: Any) -> Parser:
         """Athena's parser over our reading of Trino."""
@@ -117,6 +119,22 @@ def _extract(node: exp.Extract) -> exp.Expr:
     return _plain(node.this.name.lower(), node.expression)
 
 
+def _interval(node: exp.Interval) -> exp.Expr:
+    """`INTERVAL -'2' DAY` with its sign in the text."""
+    if not (isinstance(node.this, exp.Neg) and isinstance(node.this.this, exp.Literal)):
+        return node
+    text = node.this.this.name.strip()
+    signed = text[1:] if text.startswith("-") else "-" + text
+    return exp.Interval(this=exp.Literal.string(signed), unit=node.args["unit"].copy())
+
+
+def _data_type(node: exp.DataType) -> exp.Expr:
+    """`decimal` alone has 38 digits in Trino, and other ones in the engine."""
+    if node.this is exp.DType.DECIMAL and not node.expressions:
+        return decimal(38, 0)
+    return node
+
+
 def _normalize(node: exp.Normalize) -> exp.Expr:
     form = node.args.get("form")
     return _plain("normalize", node.this, form and exp.Literal.string(form.name))
@@ -132,9 +150,11 @@ _CALLS: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.ArgMin: _of("min_by", "this", "expression"),
     exp.Ceil: _of("ceil", "this"),
     exp.Chr: _chr,
+    exp.DataType: _data_type,
     exp.Extract: _extract,
     exp.Floor: _of("floor", "this"),
     exp.GroupConcat: _listagg,
+    exp.Interval: _interval,
     exp.Normalize: _normalize,
     exp.ParseJSON: _of("json_parse", "this"),
     exp.StrPosition: _order,

@@ -19,15 +19,18 @@ from sqlglot.dialects.trino import Trino
 from lakeveil.core.query.failures import ErrorName, QueryError
 from lakeveil.sql.coercion import UNKNOWN, common, known
 from lakeveil.sql.dialect.lambdas import bind_parameters
+from lakeveil.sql.dialect.operator_types import (
+    SIGNS,
+    arithmetic_type,
+    cannot_apply,
+    concatenation_type,
+)
 from lakeveil.sql.functions.naming import name_of, unwrapped
 from lakeveil.sql.functions.registry import ROW, function_of
 from lakeveil.sql.functions.resolving import formals, resolve, substitute
 from lakeveil.sql.types import (
-    INTEGERS,
-    NUMBERS,
     array_of,
     decimal,
-    decimal_of,
     fields_of,
     inner_of,
     kind_of,
@@ -39,7 +42,6 @@ from lakeveil.sql.types import (
 
 _INT_LIMIT = 2**31
 _BIGINT_LIMIT = 2**63
-_MAX_PRECISION = 38
 
 
 def type_of(node: exp.Expr | None) -> exp.DataType:
@@ -104,86 +106,16 @@ def meet(nodes: Sequence[exp.Expr], what: str) -> exp.DataType:
 
 
 # -- operators ---------------------------------------------------------------------------------
-_SIGNS = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
-_TIMES = ("date", "time", "timestamp", "timestamp with time zone")
-
-
 def _arithmetic(annotator: Any, node: exp.Binary) -> None:
     left, right = type_of(node.left), type_of(node.right)
-    if not (known(left) and known(right)):
-        _set(annotator, node, UNKNOWN)
-        return
-    found = _result(node, left, right)
-    if found is None:
-        raise _cannot_apply(_SIGNS[type(node)], left, right)
-    _set(annotator, node, found)
-
-
-def _cannot_apply(sign: str, left: exp.DataType, right: exp.DataType) -> QueryError:
-    return QueryError(
-        ErrorName.TYPE_MISMATCH,
-        f"Cannot apply operator: {trino_type_of(left)} {sign} {trino_type_of(right)}",
-    )
-
-
-def _result(node: exp.Binary, left: exp.DataType, right: exp.DataType) -> exp.DataType | None:
-    a, b = kind_of(left), kind_of(right)
-    if "unknown" in {a, b}:
-        return right if a == "unknown" else left
-    if a in NUMBERS and b in NUMBERS:
-        if "decimal" in {a, b} and not {a, b} & {"double", "real"}:
-            return _of_decimals(node, decimal_of(left), decimal_of(right))
-        return common(left, right)
-    return _of_times(node, a, b)
-
-
-def _of_decimals(node: exp.Binary, left: tuple[int, int], right: tuple[int, int]) -> exp.DataType:
-    """https://trino.io/docs/current/functions/decimal.html: binary arithmetic operators."""
-    (p1, s1), (p2, s2) = left, right
-    scale = max(s1, s2)
-    if isinstance(node, exp.Mul):
-        precision, scale = p1 + p2, s1 + s2
-        if scale > _MAX_PRECISION:
-            raise QueryError(ErrorName.INVALID_FUNCTION_ARGUMENT, "DECIMAL scale must be <= 38")
-    elif isinstance(node, exp.Div):
-        precision = p1 + s2 + max(0, s2 - s1)
-    elif isinstance(node, exp.Mod):
-        precision = min(p1 - s1, p2 - s2) + scale
-    else:
-        precision = max(p1 - s1, p2 - s2) + scale + 1
-    return decimal(max(1, min(_MAX_PRECISION, precision)), scale)
-
-
-def _of_times(node: exp.Binary, a: str, b: str) -> exp.DataType | None:
-    if isinstance(node, exp.Add) and a.startswith("interval") and b in _TIMES:
-        return named(b)
-    if isinstance(node, exp.Add | exp.Sub) and b.startswith("interval") and a in {*_TIMES, b}:
-        return named(a)
-    if isinstance(node, exp.Sub) and a in _TIMES and b in _TIMES and "time" not in {a, b}:
-        return named("interval day to second")
-    if isinstance(node, exp.Mul | exp.Div) and a.startswith("interval") and b in INTEGERS:
-        return named(a)
-    if isinstance(node, exp.Mul) and a in INTEGERS and b.startswith("interval"):
-        return named(b)
-    return None
+    both = known(left) and known(right)
+    _set(annotator, node, arithmetic_type(node, left, right) if both else UNKNOWN)
 
 
 def _concatenation(annotator: Any, node: exp.DPipe) -> None:
     left, right = type_of(node.left), type_of(node.right)
-    if not (known(left) and known(right)):
-        _set(annotator, node, UNKNOWN)
-        return
-    a, b = kind_of(left), kind_of(right)
-    met = common(left, right)
-    if met is not None and kind_of(met) in {"varchar", "char", "varbinary", "array", "unknown"}:
-        _set(annotator, node, named("varchar") if kind_of(met) == "char" else met)
-        return
-    for array, element in ((left, right), (right, left)):
-        inside = common(inner_of(array)[0], element) if kind_of(array) == "array" else None
-        if inside is not None:
-            _set(annotator, node, array_of(inside))
-            return
-    raise QueryError(ErrorName.FUNCTION_NOT_FOUND, f"Unexpected parameters ({a}, {b}) for `||`")
+    both = known(left) and known(right)
+    _set(annotator, node, concatenation_type(left, right) if both else UNKNOWN)
 
 
 def _comparison(annotator: Any, node: exp.Expr) -> None:
@@ -196,7 +128,7 @@ def _compared(left: exp.Expr, right: exp.Expr | None, node: exp.Expr) -> None:
         return
     a, b = type_of(left), type_of(right)
     if known(a) and known(b) and common(a, b) is None:
-        raise _cannot_apply(type(node).key, a, b)
+        raise cannot_apply(type(node).key, a, b)
 
 
 def _within(annotator: Any, node: exp.In) -> None:
@@ -252,7 +184,7 @@ def _bracket(annotator: Any, node: exp.Bracket) -> None:
     elif kind in {"array", "map"} and inner:
         _set(annotator, node, inner[-1])
     elif kind:
-        raise _cannot_apply("[]", data_type, type_of(node.expressions[0]))
+        raise cannot_apply("[]", data_type, type_of(node.expressions[0]))
     else:
         _set(annotator, node, UNKNOWN)
 
@@ -401,7 +333,7 @@ METADATA: dict[type[exp.Expr], Any] = {
     **{getattr(exp, name): {"annotator": _to("boolean")} for name in _BOOLEAN},
     **{getattr(exp, name): {"annotator": _comparison} for name in _COMPARISONS},
     **{getattr(exp, name): {"annotator": _as("this")} for name in _PASSING},
-    **{kind: {"annotator": _arithmetic} for kind in _SIGNS},
+    **{kind: {"annotator": _arithmetic} for kind in SIGNS},
     exp.Literal: {"annotator": _literal},
     exp.Null: {"annotator": _to("unknown")},
     exp.Boolean: {"annotator": _to("boolean")},

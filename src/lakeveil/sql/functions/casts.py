@@ -179,7 +179,8 @@ def _constant(node: exp.Literal, target: exp.DataType) -> exp.Expr | None:
     kind, text = kind_of(target), node.name.strip()
     if re.fullmatch(_PATTERNS[kind], text, re.ASCII):
         finer = not target.expressions and re.search(r"\.\d{4,}", text)
-        return None if finer else cast(node, target)
+        utc = exp.Literal.string(re.sub(" ?Z$", " UTC", text))
+        return None if finer else cast(utc if kind.endswith("zone") else node, target)
     if kind == "timestamp with time zone" and _NAMED_ZONE.fullmatch(text):
         raise QueryError(
             ErrorName.NOT_SUPPORTED, "Values keep no zone here: a literal's zone must be UTC"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from lakeveil.core.query.failures import ErrorName, QueryError
-from lakeveil.sql.coercion import same
+from lakeveil.sql.coercion import coerces, same
 from lakeveil.sql.functions.casts import to_text
 from lakeveil.sql.functions.lambdas import pair_lambda
 from lakeveil.sql.functions.table import Call, Rewrite, fn, let, refused, section
@@ -18,6 +18,9 @@ from lakeveil.sql.types import array_of, inner_of
 
 MAX_SEQUENCE = 10_000
 """Entries that `sequence` and `repeat` make at most, as in Trino."""
+
+MAX_NGRAMS = 1_000_000
+"""Entries in all the n-grams of an array."""
 
 _UNIQUE = "list_filter({0}, lambda lv_e, lv_i: list_position({0}, lv_e) = lv_i)"
 _DISTINCT = let("_0", _UNIQUE.format("lv_v"))
@@ -53,6 +56,12 @@ def _reduce(one: Call) -> exp.Expr:
             ErrorName.NOT_SUPPORTED, "reduce: its state and its function must be of one type"
         )
     state = one.types[1]
+    given = one.given[0].type
+    elements = inner_of(given) if isinstance(given, exp.DataType) else []
+    if not (state and elements and coerces(elements[0], state)):
+        raise QueryError(
+            ErrorName.NOT_SUPPORTED, "reduce: the elements must coerce to the type of its state"
+        )
     items = cast(one.args[0], array_of(state))
     folded = fill(
         "CASE WHEN _0 IS NULL THEN NULL ELSE list_reduce(_0, _2, _1) END",
@@ -79,6 +88,13 @@ _STEPS = (
 _REPEAT = (
     f"CASE WHEN _1 < 0 OR _1 > {MAX_SEQUENCE} THEN error('INVALID_FUNCTION_ARGUMENT', _1) "
     "ELSE list_transform(range(_1), lambda lv_i: _0) END"
+)
+_NGRAMS = (
+    "CASE WHEN _1 < 1 THEN error('INVALID_FUNCTION_ARGUMENT', _1) "
+    f"WHEN least(_1, len(_0)) * (len(_0) - least(_1, len(_0)) + 1) > {MAX_NGRAMS} "
+    "THEN error('INVALID_FUNCTION_ARGUMENT', _1) "
+    "ELSE list_transform(range(CAST(len(_0) - least(_1, len(_0)) + 1 AS BIGINT)), "
+    "lambda lv_i: list_slice(_0, lv_i + 1, lv_i + least(_1, len(_0)))) END"
 )
 _SLICE = (
     "CASE WHEN _1 = 0 OR _2 < 0 THEN error('INVALID_FUNCTION_ARGUMENT', _1) "
@@ -269,7 +285,8 @@ ROWS = [
             ("array(T), array(U), array(V) -> array(row(T, U, V))", _zipped),
         ),
         fn("zip_with", ("array(T), array(U), (T, U) -> R -> array(R)", _pairs("", of_map=False))),
-        refused("array_histogram combinations ngrams shuffle", "the engine has no such function"),
+        fn("ngrams", ("array(T), bigint -> array(array(T))", _NGRAMS)),
+        refused("array_histogram combinations shuffle", "the engine has no such function"),
     ),
     *section(
         "Map functions and operators",

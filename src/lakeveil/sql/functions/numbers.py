@@ -6,7 +6,11 @@ Infinity and the engine fails, the answer is spelled out.
 
 from __future__ import annotations
 
-from lakeveil.sql.functions.table import Function, fn, refused, section
+from sqlglot import exp
+
+from lakeveil.core.query.failures import ErrorName, QueryError
+from lakeveil.sql.functions.table import Call, Function, fn, refused, section
+from lakeveil.sql.functions.templates import call, cast
 
 _NAN = "CAST('NaN' AS DOUBLE)"
 _INFINITY = "CAST('Infinity' AS DOUBLE)"
@@ -36,6 +40,21 @@ def _ln(place: str) -> str:
 
 def _bits(name: str, operator: str) -> Function:
     return fn(name, ("bigint, bigint -> bigint", f"_0 {operator} _1"))
+
+
+def _truncate(one: Call) -> exp.Expr:
+    """The engine takes a constant only."""
+    given = one.given[1]
+    digits = given.this if isinstance(given, exp.Neg) else given
+    if not (isinstance(digits, exp.Literal) and digits.is_int):
+        raise QueryError(
+            ErrorName.NOT_SUPPORTED, "truncate: the number of digits must be a constant"
+        )
+    number = min(int(digits.name), 38)
+    count = exp.Literal.number(number)
+    if isinstance(given, exp.Neg):
+        count = exp.Neg(this=count)
+    return cast(call("trunc", one.args[0], count), one.returns)
 
 
 _BUCKET = (
@@ -134,7 +153,12 @@ ROWS = [
             ("double, integer -> double", "round(_0, _1)"),
             note="half away from zero; for decimals the number of digits is a constant",
         ),
-        fn("sign", ("I -> I", f"result({_SIGN})"), ("double -> double", _DOUBLE_SIGN)),
+        fn(
+            "sign",
+            ("I -> I", f"result({_SIGN})"),
+            ("D -> digit(D)", f"result({_SIGN})"),
+            ("double -> double", _DOUBLE_SIGN),
+        ),
         _finite("sin"),
         _of_double("sinh"),
         fn("sqrt", ("double -> double", f"CASE WHEN _0 < 0 THEN {_NAN} ELSE sqrt(_0) END")),
@@ -155,7 +179,8 @@ ROWS = [
             "truncate",
             ("D -> cut(D)", "result(trunc(_0))"),
             ("double -> double", "trunc(_0)"),
-            note="to digits: not supported",
+            ("D, bigint -> D", _truncate),
+            note="to digits: decimals, and a constant number of them",
         ),
         fn(
             "width_bucket",

@@ -110,5 +110,6 @@ _OF_DECIMALS: dict[str, Callable[[int, int], exp.DataType]] = {
     "whole": lambda p, s: decimal(min(38, p - s + min(s, 1)), 0),
     "rounded": lambda p, s: decimal(min(38, p + 1), s),
     "cut": lambda p, s: decimal(max(p - s, 1), 0),
+    "digit": lambda _p, _s: decimal(1, 0),
     "total": lambda _p, s: decimal(38, s),
 }

@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from sqlglot import exp, parse_one
 
 from lakeveil.core.query.failures import ErrorName
+from lakeveil.sql.failures import ERROR_PREFIX
 from lakeveil.sql.functions.reading import LakeveilEngine, unmark
 from lakeveil.sql.types import fields_of, inner_of, kind_of
-
-ERROR_PREFIX = "lakeveil:"
-"""What the engine's conversion error quotes where a query fails with an error of Trino's."""
 
 _PLACE = re.compile(r"_(\d+)$")
 _OWN = "lv_"
