@@ -31,6 +31,7 @@ COMMANDS = {
     "why": ("why", "Explain what somebody sees, and the smallest change that shows more."),
     "access": ("access", "Show who sees what; see what a change would do; ask for access."),
     "identity": ("identity", "Accounts, users, groups, roles, keys and issuers: who calls."),
+    "workgroup": ("workgroup", "Show the workgroups, and what their queries cost."),
     "audit": ("audit", "Show the audit log and verify it; erase what it keeps encrypted."),
     "api": ("api", "Print the model of Lakeveil's own API, for AWS clients."),
     "queue": ("queue", "Show the queue and its dead letters; redrive them."),

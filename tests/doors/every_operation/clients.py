@@ -211,6 +211,8 @@ def send(client: Client, row: Row, answers: dict[str, Any]) -> Answer:
     answer = client.send(row.who, row.service, row.operation, params)
     if not answer.code:
         answers[row.operation] = answer.document
+        if row.operation == "StartQueryExecution":
+            client.lake.settle()
     return answer
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 
 from lakeveil.core.identity import arns
 
+STORE_REGION = "us-east-1"
 HOME, ELSEWHERE = "123456789012", "210987654321"
 
 
@@ -57,6 +58,12 @@ class Names:
     guard: str = "card_"
     mask_text: str = "withheld"
     session: str = "monday"
+    workgroup: str = "growth"
+    workgroup_description: str = "who asks how it grows"
+    cost_tag: str = "budget"
+    cost_tag_value: str = "summer"
+    saved_query: str = "daily_orders"
+    statement: str = "orders_of"
     lending_role: str = "register_role"
     role: str = "bu-a"
     admin: str = "ada"
@@ -107,6 +114,11 @@ class Names:
     def database_arn(self) -> str:
         """The database as Glue's tags name it."""
         return f"arn:aws:glue:eu-central-1:{HOME}:database/{self.database}"
+
+    @property
+    def workgroup_arn(self) -> str:
+        """The workgroup as Athena's tags and policies name it."""
+        return f"arn:aws:athena:{STORE_REGION}:{HOME}:workgroup/{self.workgroup}"
 
     def table_arn(self, table: str) -> str:
         """A table of the database."""

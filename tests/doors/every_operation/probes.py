@@ -31,6 +31,7 @@ def probes(who: str, n: Names) -> list[Row]:
             *_permissions(n),
             *_changes(n),
             *_explaining(n),
+            *_athena(n),
         )
     ]
 
@@ -275,6 +276,28 @@ def _changes(n: Names) -> Iterator[tuple[str, dict[str, Any]]]:
         LF + "CreateDataCellsFilter",
         {"TableData": {**cells, "Name": "mine", "ColumnNames": [n.shown], "RowFilter": rows}},
     )
+
+
+def _athena(n: Names) -> Iterator[tuple[str, dict[str, Any]]]:
+    at = {"CatalogName": "AwsDataCatalog"}
+    yield "athena:ListWorkGroups", {"MaxResults": 1}
+    yield "athena:ListDatabases", {**at, "MaxResults": 1}
+    yield "athena:ListTableMetadata", {**at, "DatabaseName": n.database, "MaxResults": 1}
+    for name in (n.table, n.closed_table, n.sealed_table, n.iceberg_table):
+        about = {**at, "DatabaseName": n.database}
+        yield "athena:GetTableMetadata", {**about, "TableName": name.upper()}
+        yield "athena:ListTableMetadata", {**about, "Expression": f"{name[:6]}*"}
+    hidden = {**at, "DatabaseName": n.closed_database}
+    yield "athena:GetDatabase", hidden
+    yield "athena:ListTableMetadata", hidden
+    yield "athena:GetTableMetadata", {**hidden, "TableName": n.closed_table}
+    for group in (n.workgroup, n.workgroup.upper(), "primary"):
+        yield "athena:ListNamedQueries", {"WorkGroup": group}
+        yield "athena:ListPreparedStatements", {"WorkGroup": group}
+        yield "athena:ListQueryExecutions", {"WorkGroup": group, "MaxResults": 50}
+    arn = n.workgroup_arn
+    for said in (arn, arn.replace("us-east-1", "eu-central-1"), f"{arn}/x"):
+        yield "athena:ListTagsForResource", {"ResourceARN": said}
 
 
 def _explaining(n: Names) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,33 +7,35 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from lakeveil.adapters.caller_keys import CallerKeys
-from lakeveil.adapters.credentials import Credentials, StoreTokenKeys
+from lakeveil.adapters.credentials import Credentials, StoreTokenKeys, write_private
 from lakeveil.adapters.database import open_database
-from lakeveil.adapters.iceberg import SqlIcebergCatalog
-from lakeveil.adapters.object_store import StoreKey
 from lakeveil.aws.door import aws_door
 from lakeveil.aws.glue.service import glue
 from lakeveil.aws.protocol import Access, Service
 from lakeveil.aws.rest_json import rest_paths
-from lakeveil.cli.doors import lake_services, photo_service, secret_of
+from lakeveil.cli.doors import athena_service, lake_services, photo_service, secret_of
 from lakeveil.core.access.lake import LakeSettings
 from lakeveil.core.identity import arns
 from lakeveil.core.identity.directory import Account, IssuedKey, Issuer, Role
 from lakeveil.settings import Settings
-from lakeveil.settings.tree import Store
+from lakeveil.settings.tree import Ports, Store
 from lakeveil.web.app import App, http_app
 from lakeveil.wiring.lake import LakeParts, lake_over
-from tests.doors.every_operation.names import ELSEWHERE, HOME, USERS, Names
+from lakeveil.wiring.queries import QueryParts, open_queries
+from tests.doors.every_operation.names import ELSEWHERE, HOME, STORE_REGION, USERS, Names
 from tests.doors.running import Door, look, serving
 from tests.identity_parts import allow, policy
 from tests.oidc_issuer import OidcIssuer
@@ -41,6 +43,20 @@ from tests.stack_fixture import Weed
 
 REGION = "eu-central-1"
 ISSUER = arns.issuer_arn(HOME, "dev")
+SETTLED_WITHIN_S = 30.0
+NO_WORKGROUP_BUT_PRIMARY = (
+    allow([f"{service}:*" for service in ("glue", "lakeformation", "lakeveil", "sts", "s3")]),
+    allow("rekognition:*"),
+    allow(["athena:ListWorkGroups", "athena:ListDataCatalogs", "athena:ListEngineVersions"]),
+    allow(
+        "athena:*",
+        [
+            f"arn:aws:athena:{STORE_REGION}:*:{one}"
+            for one in ("workgroup/primary", "datacatalog/*")
+        ],
+    ),
+)
+EVERY_WORKGROUP = frozenset({"admin", "reader", "owner"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +67,7 @@ class RunningLake:
     door: Door
     services: tuple[Service, ...]
     parts: LakeParts
+    queries: QueryParts
     keys: Mapping[str, IssuedKey]
     issuer: OidcIssuer
     home: Path
@@ -69,6 +86,15 @@ class RunningLake:
                 "exp": now + 300,
             }
         )
+
+    def settle(self) -> None:
+        """Wait until no query is on its way, so that what is told of them does not depend on it."""
+        until = time.monotonic() + SETTLED_WITHIN_S
+        on_its_way = "SELECT count(*) FROM queries WHERE state IN ('QUEUED', 'RUNNING')"
+        with closing(sqlite3.connect(self.home / "state.db")) as connection:
+            while connection.execute(on_its_way).fetchone()[0]:
+                assert time.monotonic() < until, "queries do not end"
+                time.sleep(0.01)
 
     def state(self, *, without: frozenset[str] = frozenset()) -> str:
         """A digest of all that is on record, but for the rows of some tables."""
@@ -93,34 +119,39 @@ def running_lake(
     """
     shutil.copytree(founded, home)
     home.chmod(0o700)
-    settings = Settings(home=str(home), store=Store(endpoint=store.endpoint, region="us-east-1"))
+    _let_into_any_bucket(home, store)
+    ours = Settings(home=str(home), ports=Ports(s3=store.ports.s3))
+    # As with a store that is not ours: keys are for the doors alone.
+    settings = Settings(home=str(home), store=Store(endpoint=store.endpoint, region=STORE_REGION))
     engine = open_database(settings.database_url)
     engine.dispose()
     # No test pulls the plug, and waiting for the disk is most of what these would do.
     sa.event.listen(engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF"))
-    admin = store.credentials.s3["admin"]
-    iceberg = SqlIcebergCatalog(
-        engine,
-        endpoint=store.endpoint,
-        key=StoreKey(admin.access_key_id, admin.secret_access_key),
-        region="us-east-1",
-    )
     try:
-        parts = replace(lake_over(engine, settings, writer="web"), iceberg=iceberg)
+        parts = lake_over(engine, ours, writer="web")
         keys = _people(parts, names, issuer)
-        app, services = _app(parts, settings, names)
-        with serving(app) as door:
-            yield RunningLake(
-                names=names,
-                door=door,
-                services=services,
-                parts=parts,
-                keys=keys,
-                issuer=issuer,
-                home=home,
-            )
+        with open_queries(engine, parts, ours) as queries:
+            app, services = _app(parts, queries, settings, names)
+            with serving(app) as door:
+                yield RunningLake(
+                    names=names,
+                    door=door,
+                    services=services,
+                    parts=parts,
+                    queries=queries,
+                    keys=keys,
+                    issuer=issuer,
+                    home=home,
+                )
     finally:
         engine.dispose()
+
+
+def _let_into_any_bucket(home: Path, store: Weed) -> None:
+    """The store's keys, with which the service reaches the buckets that tests make, too."""
+    found = json.loads((store.home / "credentials.json").read_text())
+    found["s3"]["service"] = found["s3"]["admin"]
+    write_private(home / "credentials.json", json.dumps(found).encode())
 
 
 def found_accounts(home: Path) -> None:
@@ -138,7 +169,7 @@ def _people(parts: LakeParts, names: Names, issuer: OidcIssuer) -> dict[str, Iss
     identity, keys = parts.identity, dict[str, IssuedKey]()
     for who in USERS:
         account = ELSEWHERE if who == "foreigner" else HOME
-        rights = policy(allow()) if who != "powerless" else ""
+        rights = policy(*_rights(who)) if who != "powerless" else ""
         identity.directory.create_user(account, getattr(names, who), policy=rights)
         keys[who] = identity.keys.create(account, getattr(names, who))
     identity.issuers.add(Issuer(account=HOME, name="dev", url=issuer.url, audiences=("lake",)))
@@ -148,6 +179,10 @@ def _people(parts: LakeParts, names: Names, issuer: OidcIssuer) -> dict[str, Iss
     with parts.lake.changing() as change:
         change.put_settings(HOME, LakeSettings(administrators=frozenset({names.arn("admin")})))
     return keys
+
+
+def _rights(who: str) -> Iterable[Mapping[str, Any]]:
+    return (allow(),) if who in EVERY_WORKGROUP else NO_WORKGROUP_BUT_PRIMARY
 
 
 def _trust(names: Names) -> str:
@@ -168,7 +203,9 @@ def _trust(names: Names) -> str:
     )
 
 
-def _app(parts: LakeParts, settings: Settings, names: Names) -> tuple[App, tuple[Service, ...]]:
+def _app(
+    parts: LakeParts, queries: QueryParts, settings: Settings, names: Names
+) -> tuple[App, tuple[Service, ...]]:
     callers = CallerKeys(
         Credentials(
             s3={},
@@ -195,6 +232,7 @@ def _app(parts: LakeParts, settings: Settings, names: Names) -> tuple[App, tuple
         for service in (
             photo_service(callers, look, parts, settings),
             *lake_services(parts, settings),
+            athena_service(queries, parts),
         )
     )
     aws = aws_door(services, Access(secret_of=secret_of(callers, parts)))

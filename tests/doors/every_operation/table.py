@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.doors.every_operation import glue_rows, lakeformation_rows, own_rows
+from tests.doors.every_operation import athena_rows, glue_rows, lakeformation_rows, own_rows
 from tests.doors.every_operation.names import Names
 from tests.doors.every_operation.rows import Row
 
@@ -14,6 +14,7 @@ def built(n: Names) -> list[Row]:
         *glue_rows.build(n),
         *lakeformation_rows.build(n),
         *own_rows.build(n),
+        *athena_rows.build(n),
     ]
 
 
@@ -25,12 +26,14 @@ def looked_at(n: Names) -> list[Row]:
         *glue_rows.look(n),
         *lakeformation_rows.look(n),
         *own_rows.look(n),
+        *athena_rows.look(n),
     ]
 
 
 def taken_down(n: Names) -> list[Row]:
     """What undoes it."""
     return [
+        *athena_rows.tear_down(n),
         *own_rows.tear_down(n),
         *lakeformation_rows.tear_down(n),
         *glue_rows.tear_down(n),

@@ -169,7 +169,7 @@ def _alike(value: Any) -> Any:
             return {
                 name: _alike(item)
                 for name, item in value.items()
-                if name not in VARYING and not name.endswith(("Time", "At"))
+                if name not in VARYING and not name.endswith(("Time", "At", "InMillis"))
             }
         case list():
             return [_alike(item) for item in value]

@@ -14,21 +14,28 @@ from tests.doors.every_operation.names import Names
 from tests.doors.every_operation.rows import Row, resolved
 from tests.doors.every_operation.table import table
 
-RECORDS = frozenset({"audit_heads", "audit_record_keys", "audit_records", "identity_keys"})
-"""Beside the lake: that somebody was refused, and when a key was last used."""
-UNSIGNED = "AssumeRoleWithWebIdentity"
-OPEN_TO_ALL = frozenset({"GetCallerIdentity", "GetSessionToken", UNSIGNED})
+RECORDS = frozenset(
+    {"audit_heads", "audit_record_keys", "audit_records", "identity_keys", "query_servers"}
+)
+"""Beside the lake: that somebody was refused, when a key was last used, and that a server runs."""
+UNSIGNED = "sts:AssumeRoleWithWebIdentity"
+OPEN_TO_ALL = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken", UNSIGNED})
 """What no right is needed for, in AWS neither."""
+
+
+def named(row: Row) -> str:
+    """An operation as IAM names it: two services have one of the same name."""
+    return f"{row.service}:{row.operation}"
 
 
 def one_of_each(names: Names) -> list[Row]:
     """A row for each operation, one that succeeds where there is one."""
     rows = sorted(table(names), key=lambda row: bool(row.refused))
-    found = {row.operation: row for row in reversed(rows)}
+    found = {named(row): row for row in reversed(rows)}
     return [found[name] for name in sorted(found)]
 
 
-OPERATIONS = [row.operation for row in one_of_each(Names())]
+OPERATIONS = [named(row) for row in one_of_each(Names())]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +43,7 @@ def rows(of_words: BuiltLake) -> dict[str, Row]:
     """The rows by operation, with all they need to be told."""
     lake = of_words.lake
     return {
-        row.operation: replace(row, params=resolved(row.params, of_words.answers, lake.token))
+        named(row): replace(row, params=resolved(row.params, of_words.answers, lake.token))
         for row in one_of_each(lake.names)
     }
 
@@ -60,7 +67,7 @@ def test_a_key_that_is_not_ours_opens_nothing(
         # It takes no key, but a token, and that is spoilt.
         token = row.params["WebIdentityToken"]
         row = replace(row, params={**row.params, "WebIdentityToken": f"{token[:-8]}AAAAAAAA"})
-    answer = with_no_key_of_ours.send("nobody", row.service, operation, row.params)
+    answer = with_no_key_of_ours.send("nobody", row.service, row.operation, row.params)
 
     expected = "InvalidClientTokenId" if row.service == "sts" else "UnrecognizedClientException"
     assert answer.code == ("InvalidIdentityToken" if operation == UNSIGNED else expected)
@@ -75,11 +82,11 @@ def test_who_has_no_rights_is_denied_everything(
     row, lake = rows[operation], of_words.lake
     before = lake.state(without=RECORDS)
 
-    answer = of_words.client.send("powerless", row.service, operation, row.params)
+    answer = of_words.client.send("powerless", row.service, row.operation, row.params)
 
     denied = "AccessDenied" if row.service == "sts" else "AccessDeniedException"
     assert answer.code == denied
-    assert f"{row.service}:{operation}" in answer.message
+    assert operation in answer.message
     assert lake.names.arn("powerless") in answer.message
     assert misfits(answer, model_of(row)) == []
     assert lake.state(without=RECORDS) == before

@@ -27,7 +27,7 @@ OF_CALLERS = frozenset(
     {
         *("audit_heads", "audit_record_keys", "audit_records"),
         *("identity_keys", "identity_sessions", "identity_version"),
-        "access_requests",
+        *("access_requests", "queries", "query_servers"),
     }
 )
 """What anybody's calls leave behind: records, the last use of keys, sessions, what they ask for."""
@@ -198,6 +198,86 @@ def test_what_is_hidden_is_answered_as_what_was_never_there(asked: Asked) -> Non
         if said != expected:
             differences.append(f"{there.row.operation} {there.params}: {said} not {expected}")
     assert not differences, "\n".join(differences)
+
+
+STATEMENTS = (
+    "SELECT {hidden} FROM {table}",
+    "SELECT {shown} FROM {table} WHERE {hidden} = 'x'",
+    "SELECT * FROM {table}",
+    "SELECT count(*) FROM {closed_table}",
+    "SELECT {closed_key} FROM {sealed_table}",
+    "SELECT * FROM {iceberg_table}",
+    "SELECT * FROM {closed_database}.{closed_table}",
+    "SELECT table_name, column_name FROM information_schema.columns",
+    "EXPLAIN SELECT * FROM {closed_table}",
+    "SHOW TABLES",
+    "SHOW TABLES IN {closed_database}",
+    "SHOW DATABASES",
+    "SHOW COLUMNS IN {table}",
+    "SHOW PARTITIONS {sealed_table}",
+    "SHOW PARTITIONS {table}",
+    "SHOW TBLPROPERTIES {table}",
+    "SHOW CREATE TABLE {table}",
+    "SHOW CREATE TABLE {closed_table}",
+    "DESCRIBE {table}",
+    "DESCRIBE EXTENDED {closed_table}",
+    "EXECUTE {statement}",
+    "DROP TABLE {closed_table}",
+    "DROP DATABASE {closed_database}",
+    "ALTER TABLE {closed_table} ADD COLUMNS (more string)",
+    "INSERT INTO {closed_table} VALUES (1)",
+)
+"""What is asked in SQL, in the database that some know of."""
+
+
+@pytest.mark.parametrize("asker", EVERY, ids=lambda asker: asker.who)
+def test_no_query_tells_a_word_of_what_is_hidden(of_words: BuiltLake, asker: Asker) -> None:
+    names, who = of_words.lake.names, asker.who
+    absent = Names.of_words(2, but=names, keep={who, *asker.knows, "bucket"})
+    words = {what: word for what, word in names.words().items() if what not in asker.knows}
+    before = of_words.lake.state(without=OF_CALLERS)
+    for statement in STATEMENTS:
+        sql = statement.format(**names.words())
+        told = asked_in_sql(of_words, who, sql, names)
+        expected = asked_in_sql(of_words, who, statement.format(**absent.words()), absent)
+        for one in fields(Names):
+            expected = expected.replace(getattr(absent, one.name), getattr(names, one.name))
+
+        assert [what for what, word in words.items() if word in told and word not in sql] == []
+        if sql != statement.format(**absent.words()):
+            assert told == expected
+    assert of_words.lake.state(without=OF_CALLERS) == before
+
+
+def test_a_query_tells_its_owner_the_words(of_words: BuiltLake) -> None:
+    """Else the test above would find nothing in anything."""
+    names = of_words.lake.names
+
+    assert names.closed_table in asked_in_sql(of_words, "owner", "SHOW TABLES", names)
+    described = asked_in_sql(of_words, "owner", f"DESCRIBE {names.table}", names)
+    assert names.hidden in described
+
+
+def asked_in_sql(of: BuiltLake, who: str, sql: str, names: Names) -> str:
+    """Everything that a query is answered, but for what it was asked."""
+    context = {"Database": names.database}
+    place = {"OutputLocation": f"s3://{names.bucket}/asked/"}
+    asked = {
+        "QueryString": sql,
+        "QueryExecutionContext": context,
+        "ResultConfiguration": place,
+    }
+    started = of.client.send(who, "athena", "StartQueryExecution", asked)
+    assert not started.code, started.message
+    of.lake.settle()
+    said = []
+    for operation in ("GetQueryExecution", "GetQueryResults"):
+        answer = of.client.send(who, "athena", operation, started.document)
+        found = answer.document.get("QueryExecution", {})
+        # Where it lies and how long it took are never alike.
+        kept = found.get("Status", {}).get("StateChangeReason"), answer.document.get("ResultSet")
+        said.append(f"{answer.code} {answer.message} {kept} {found.get('StatementType')}")
+    return "\n".join(said).lower()
 
 
 def test_nothing_was_changed_by_them(asked: Asked) -> None:

@@ -102,7 +102,12 @@ class SqlQueryLog:
             _T.c.account == account, _T.c.workgroup == workgroup, _T.c.principal == principal
         )
         if before is not None:
-            last = sa.select(_T.c.number).where(_T.c.id == before).scalar_subquery()
+            # Somebody else's id is no place in this list.
+            last = (
+                sa.select(_T.c.number)
+                .where(_T.c.id == before, _T.c.account == account, _T.c.principal == principal)
+                .scalar_subquery()
+            )
             query = query.where(_T.c.number < last)
         with reading(self._engine) as connection:
             found = connection.execute(query.order_by(_T.c.number.desc()).limit(limit))

@@ -8,7 +8,7 @@ from lakeveil.aws.athena.executions import AthenaDesk
 from lakeveil.aws.athena.shapes import Shape, named_shape, prepared_shape
 from lakeveil.aws.paging import page
 from lakeveil.core.query.workgroups import PRIMARY
-from lakeveil.errors import NotFound, Refused, UsageError
+from lakeveil.errors import NotFound, UsageError
 from lakeveil.flows.change_access import Call
 from lakeveil.flows.change_workgroups import (
     known_statement,
@@ -16,7 +16,7 @@ from lakeveil.flows.change_workgroups import (
     prepare,
     save_query,
 )
-from lakeveil.flows.start_query import require_workgroup_right
+from lakeveil.flows.query_desk import workgroup_arn
 from lakeveil.ports.queries import NamedQuery, PreparedStatement
 
 PAGE = 50
@@ -51,7 +51,7 @@ def batch_get_named_query(call: Call, params: Shape, desk: AthenaDesk) -> Shape:
     for query_id in params["NamedQueryIds"]:
         try:
             found.append(named_shape(_named(query_id, call, desk)))
-        except (NotFound, Refused):
+        except NotFound:
             missing.append(
                 {
                     "NamedQueryId": query_id,
@@ -177,8 +177,10 @@ def _statement(call: Call, params: Shape) -> PreparedStatement:
 
 
 def _named(query_id: str, call: Call, desk: AthenaDesk) -> NamedQuery:
+    """A saved query. One in a workgroup that is not the caller's to use is not there for them."""
     found = desk.queries.workgroups.named(call.who.account, query_id)
-    if found is None:
-        raise NotFound(f"NamedQuery {query_id} was not found")
-    require_workgroup_right(found.workgroup, call.action, call=call, desk=desk.queries)
-    return found
+    if found is not None:
+        arn = workgroup_arn(desk.queries, found.account, found.workgroup)
+        if call.who.rights.allows(call.action, arn):
+            return found
+    raise NotFound(f"NamedQuery {query_id} was not found")

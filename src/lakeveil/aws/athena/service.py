@@ -77,7 +77,7 @@ _BY_QUERY = frozenset(
         "DeleteNamedQuery",
     }
 )
-"""They name a query: its workgroup's right is asked where the query is looked up."""
+"""They name a query: the right on its workgroup is asked where the query is looked up."""
 _GENERAL = frozenset({"ListWorkGroups", "ListDataCatalogs", "ListEngineVersions"})
 """About no resource; asked for on `*`."""
 _CATALOG = frozenset(
@@ -101,7 +101,7 @@ def athena(
     def gate(caller: Caller, operation: str, params: Mapping[str, Any]) -> None:
         principal = _principal(who, caller)
         action = f"athena:{operation}"
-        for resource in _resources(operation, params, principal.account, queries.region):
+        for resource in _resources(operation, params, principal, queries):
             if principal.rights.allows(action, resource):
                 continue
             if operation in CHANGES:
@@ -142,11 +142,16 @@ def athena(
 
 
 def _resources(
-    operation: str, params: Mapping[str, Any], account: str, region: str
+    operation: str, params: Mapping[str, Any], who: Principal, queries: QueryDesk
 ) -> Iterator[str]:
     """The ARNs that a caller's own rights must allow the operation on."""
-    prefix = f"arn:aws:athena:{region}:{account}"
+    account = who.account
+    prefix = f"arn:aws:athena:{queries.region}:{account}"
     if operation in _BY_QUERY:
+        # Whoever may do it in no workgroup learns that, and not which queries there are.
+        groups = [f"{prefix}:workgroup/{one.name}" for one in queries.workgroups.all(account)]
+        if not any(who.rights.allows(f"athena:{operation}", group) for group in groups):
+            yield f"{prefix}:workgroup/{PRIMARY}"
         return
     if operation in _GENERAL:
         yield "*"

@@ -23,8 +23,11 @@ _CATEGORY = {
     ErrorKind.INTERNAL_ERROR: 1,
     ErrorKind.USER_ERROR: 2,
     ErrorKind.INSUFFICIENT_RESOURCES: 3,
+    ErrorKind.EXTERNAL: 3,
 }
 """Athena's: 1 system, 2 user, 3 other."""
+_PASSING = frozenset({ErrorKind.INTERNAL_ERROR, ErrorKind.INSUFFICIENT_RESOURCES})
+"""What may be gone by the next try."""
 _GENERIC_TYPE = 9999
 _TOO_MANY = "too_many_requests"
 
@@ -79,7 +82,7 @@ def _athena_error(failure: QueryFailure) -> dict[str, Any]:
     return {
         "ErrorCategory": _CATEGORY[failure.name.kind],
         "ErrorType": _GENERIC_TYPE,
-        "Retryable": failure.name.kind is not ErrorKind.USER_ERROR,
+        "Retryable": failure.name.kind in _PASSING,
         "ErrorMessage": failure.text,
     }
 
@@ -210,7 +213,7 @@ def athena_error(error: LakeveilError, operation: str) -> AwsError | None:
         case NotFound() if operation in _HAS_NOT_FOUND:
             return AwsError("ResourceNotFoundException", message)
         case NotFound() if operation in _HAS_METADATA:
-            return AwsError("MetadataException", f"EntityNotFoundException: {message}")
+            return AwsError("MetadataException", f"{message} ({_NOT_IN_GLUE})")
         case UsageError() | NotFound() | Refused() | Conflict():
             return AwsError(
                 "InvalidRequestException",
@@ -223,6 +226,10 @@ def athena_error(error: LakeveilError, operation: str) -> AwsError | None:
 
 _HAS_NOT_FOUND = {"GetPreparedStatement", "UpdatePreparedStatement", "DeletePreparedStatement",
                   "TagResource", "UntagResource", "ListTagsForResource"}  # fmt: skip
+_NOT_IN_GLUE = (
+    "Service: AmazonDataCatalog; Status Code: 400; Error Code: EntityNotFoundException; Proxy: null"
+)
+"""How Athena tells whose error it passes on. PyAthena knows by it that a table is not there."""
 _HAS_METADATA = {"GetDatabase", "ListDatabases", "GetTableMetadata", "ListTableMetadata"}
 
 

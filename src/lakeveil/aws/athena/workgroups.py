@@ -23,6 +23,7 @@ from lakeveil.flows.change_workgroups import (
     known_workgroup,
     update_workgroup,
 )
+from lakeveil.flows.query_desk import workgroup_arn
 
 PAGE = 50
 _UNSERVED = (
@@ -116,9 +117,15 @@ def get_work_group(call: Call, params: Shape, desk: AthenaDesk) -> Shape:
 
 
 def list_work_groups(call: Call, params: Shape, desk: AthenaDesk) -> Shape:
-    """ListWorkGroups: of the caller's account."""
+    """ListWorkGroups: those of the account that the caller may look at one by one."""
     found, token = page(
-        desk.queries.workgroups.all(call.who.account),
+        (
+            one
+            for one in desk.queries.workgroups.all(call.who.account)
+            if call.who.rights.allows(
+                "athena:GetWorkGroup", workgroup_arn(desk.queries, one.account, one.name)
+            )
+        ),
         lambda one: (one.name,),
         params,
         asker=f"ListWorkGroups {call.who.caller_arn}",
