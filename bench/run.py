@@ -1,4 +1,4 @@
-"""Run the benchmarks of photos, decisions and doors, and write docs/benchmarks.md: `make bench`.
+"""Run the benchmarks of photos, decisions, doors, SQL; write docs/benchmarks.md: `make bench`.
 
     python -m bench.run [--data DIR]
 
@@ -33,7 +33,13 @@ def main() -> None:
     decisions = _measure("decisions")
     doors = _measure("doors")
     whys = _measure("why")
-    page = _page(latency, throughput, work) + _governed(decisions, doors) + _explained(whys)
+    queries = _measure("sql")
+    page = (
+        _page(latency, throughput, work)
+        + _governed(decisions, doors)
+        + _explained(whys)
+        + _queried(queries)
+    )
     PAGE.write_text(page, "utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
     if wanted.data is None:
@@ -148,6 +154,41 @@ median of questions about other columns to the same process, as a server answers
 was written meanwhile. Seconds of the clock and of the CPU; the machine's load was {whys["load"]}.
 
 {_table(whys["questions"])}
+"""
+
+
+def _queried(queries: dict[str, Any]) -> str:
+    """What governed SQL costs beside DuckDB alone."""
+    return f"""
+## Governed SQL
+
+`python -m bench.sql`: TPC-H at scale factor {queries["scale"]:g}, queries {queries["numbers"]}, as
+Iceberg tables on a real store, one column private, asked by an analyst with grants by tags; state
+and audit log in SQLite that waits for the disk. Beside it DuckDB alone: the same objects, threads,
+memory, settings and statements in a process of its own, without check, views, lock or audit log.
+{queries["pairs"]} pairs of each query, in turn, in the same state of caches; two threads each. The
+machine's load was {queries["load"]}.
+
+"Warm" is a process that is bound already, with its cache and a query that was checked before;
+"cold" a new instance of DuckDB in a process that was started before; "whole" runs from taking a
+query to its end on record with its result as a file on the store (DuckDB alone writes one, too);
+"strict" feeds the query's process from another one. A process takes
+{queries["process_start_ms"]} ms to start, which no query waits for while there is a spare.
+Seconds are sums of the queries' medians, and ratios those of these sums; "of the quickest" takes
+the quickest run of each. CPU is that of server and engine against that of DuckDB alone, without the
+store's: it says more than the clock where others use the machine.
+
+{_table(queries["totals"])}
+
+Where a governed query's time goes, in milliseconds (means): the parts add up to all of it.
+`execution` is DuckDB's, to the last batch; `transfer` the way of Arrow batches to the server, with
+checking them.
+
+{_table(queries["parts"])}
+
+Query by query, in milliseconds (medians):
+
+{_table(queries["queries"])}
 """
 
 
