@@ -19,19 +19,23 @@ from subprocess import PIPE, STDOUT
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 LONGEST = (
+    "doors",
     "stack",
     "docs",
-    "doors",
     "adapters",
+    "tpc",
+    "hostile",
+    "demo",
+    "flows",
+    "engine",
     "pixels",
     "conformance",
     "wheel",
-    "demo",
     "worker",
     "core",
+    "sql",
     "cli",
     "aws_lambda",
-    "flows",
 )
 """These start first, so that none is left running alone at the end."""
 JOBS = 3

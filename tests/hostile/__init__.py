@@ -1,0 +1,1 @@
+"""The proof that governed SQL holds: hostile statements, a fuzzer, and mutants of the guard."""
