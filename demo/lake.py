@@ -1,4 +1,4 @@
-"""The demo's second half: the advertising lake, two rules, and three people who ask.
+"""The demo's second part: the advertising lake, two rules, and three people who ask.
 
 Everything is done as its users would: boto3 for what AWS's services have an operation for,
 `lakeveil` for the rest. What each person may see is written down here beforehand; what they do see
@@ -16,6 +16,7 @@ import boto3
 import botocore.config
 
 from demo.stack import Stack
+from demo.workgroups import WORKGROUPS, rights
 
 BUCKET = "lake"
 TABLES: Mapping[tuple[str, str], Mapping[str, str]] = {
@@ -47,7 +48,7 @@ PEOPLE = {
     "finn": "fraud team: the two rules, and a mask",
     "priya": "privacy officer: everything",
 }
-MAY_CALL = {
+MAY_CALL: Mapping[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
         {"Effect": "Allow", "Action": ["glue:Get*", "glue:SearchTables"], "Resource": "*"},
@@ -205,12 +206,13 @@ def _masked(running: Stack, person: str, name: tuple[str, str], columns: Sequenc
 
 
 def _people(running: Stack) -> None:
-    policy = running.home / "may-call.json"
-    policy.write_text(json.dumps(MAY_CALL), "utf-8")
     for group in ("analysts", "fraud", "privacy"):
         running.lakeveil("identity", "group", "create", group)
     members = {"ana": ["analysts"], "finn": ["analysts", "fraud"], "priya": ["privacy"]}
     for person, groups in members.items():
+        own = rights(running.ready["account"], WORKGROUPS[person])
+        policy = running.home / f"{person}-may-call.json"
+        policy.write_text(json.dumps({**MAY_CALL, "Statement": [*MAY_CALL["Statement"], *own]}))
         running.lakeveil("identity", "user", "create", person, "--policy", str(policy))
         for group in groups:
             running.lakeveil("identity", "group", "add", group, person)
@@ -243,6 +245,13 @@ def _hive_table(database: str, table: str, columns: Mapping[str, str]) -> dict[s
     made = _table_input(database, table, columns)
     made["TableType"] = "EXTERNAL_TABLE"
     made["Parameters"] = {"classification": "parquet"}
+    made["StorageDescriptor"] |= {
+        "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+        "SerdeInfo": {
+            "SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+        },
+    }
     return made
 
 

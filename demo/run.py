@@ -2,8 +2,9 @@
 
 It starts the real stack, puts seven photos into the source bucket with boto3, follows each one's
 way, and then looks at what came out as a stranger would: through S3, file by file, with the
-detector run once more over every release. Then it builds the advertising lake and asks for its
-tables as three people. It exits 0 only if every outcome is the expected one.
+detector run once more over every release. Then it builds the advertising lake, asks for its tables
+as three people, fills them, and asks in SQL by the clients that people have. It exits 0 only if
+every outcome is the expected one.
 """
 
 from __future__ import annotations
@@ -24,16 +25,23 @@ if __package__ in {None, ""}:
     # Run as a file, Python looks for modules beside it, not for the package it is in.
     sys.path.insert(0, str(ROOT))
 
-from demo import access_picture, stack  # noqa: E402 - needs the path above
+from demo import access_picture, query_picture, stack  # noqa: E402 - needs the path above
 from demo.checks import Seen, problems_with_release  # noqa: E402
 from demo.contact_sheet import Card, write_page, write_sheet, write_strip  # noqa: E402
+from demo.events import Events, events  # noqa: E402
 from demo.expected import EXPECTED, PHOTOS, Expected  # noqa: E402
 from demo.lake import PEOPLE, Lake, ask, near_miss, set_up  # noqa: E402
+from demo.loading import load  # noqa: E402
 from demo.progress import Board, Progress, read  # noqa: E402
+from demo.questions import ASKS_BY, EVERYTHING, Interview, interview  # noqa: E402
+from demo.side_by_side import table  # noqa: E402
 
 SOURCE, RELEASE = "photos", "photos-released"
 FOLLOW_FOR_S = 120.0
 LOOK_EVERY_S = 0.1
+EVENTS = 3_000_000
+WIDTH = 110
+"""Columns that the answers side by side want, where no terminal says how many there are."""
 IN_THE_STRIP = ("rotated.jpg", "group.jpg", "thumbnail.jpg")
 
 
@@ -57,10 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=ROOT / ".lakeveil-demo")
     parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
     parser.add_argument("--strip", type=Path, help="also write the picture of the README here")
+    parser.add_argument(
+        "--events", type=int, default=EVENTS, help="rows of the largest table (default %(default)s)"
+    )
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH)
     try:
-        return _run(console, options.home.resolve(), options.output.resolve(), options.strip)
+        return _run(
+            console, options.home.resolve(), options.output.resolve(), options.strip, options.events
+        )
     except stack.StackError as error:
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return 1
@@ -69,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(console: Console, home: Path, output: Path, strip: Path | None) -> int:
+def _run(console: Console, home: Path, output: Path, strip: Path | None, rows: int) -> int:
     started = time.monotonic()
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
@@ -82,12 +97,14 @@ def _run(console: Console, home: Path, output: Path, strip: Path | None) -> int:
         console.print("\nLooking at the releases from the outside ...")
         verdicts = _judge(running, followed, output)
         _report(console, verdicts)
-        lake = _show_lake(console, running)
+        lake, told = _show_lake(console, running, events(rows))
     _write_pictures(verdicts, output, strip)
     access_picture.write_page(lake, output / "access.html")
     access_picture.write_svg(lake, output / "access.svg")
+    query_picture.write_svg(told, output / "queries.svg")
     seconds = time.monotonic() - started
     wrong = sum(bool(verdict.problems) for verdict in verdicts) + len(lake.problems)
+    wrong += sum(len(one.problems) for one in told.asked)
     _say_where_to_look(console, output, home)
     if wrong:
         console.print(f"\n{wrong} outcomes are not the expected ones.", style="red")
@@ -205,9 +222,11 @@ def _report(console: Console, verdicts: Sequence[Verdict]) -> None:
             console.print(f"  [green]as expected[/]  {name:<15} {_title(verdict)}", soft_wrap=True)
 
 
-def _show_lake(console: Console, running: stack.Stack) -> Lake:
+def _show_lake(console: Console, running: stack.Stack, made: Events) -> tuple[Lake, Interview]:
     console.print("\nBuilding the advertising lake: 3 tables, 2 tags, 1 override, 2 rules ...")
     set_up(running)
+    console.print(f"Loading {made.impressions.num_rows:,} impressions from a landing folder ...")
+    load(running, made)
     console.print("A column `ipaddress` comes that no rule thought of; its name is guarded ...")
     near_miss(running)
     found = ask(running)
@@ -224,7 +243,24 @@ def _show_lake(console: Console, running: stack.Stack) -> Lake:
         console.print(f"  [green]as expected[/]  {title:<48} {counted}", soft_wrap=True)
     asked = "lakeveil why ana ads.impressions.ip_address"
     console.print(f"\n$ {asked}\n{found.why.rstrip()}", markup=False, soft_wrap=True)
-    return found
+    return found, _show_queries(console, running, made)
+
+
+def _show_queries(console: Console, running: stack.Stack, made: Events) -> Interview:
+    console.print(f"\nThe same SQL for everybody: {EVERYTHING.sql} ...", soft_wrap=True)
+    told = interview(running, made)
+    console.print(table(told))
+    for person in PEOPLE:
+        if found := told.problems(person):
+            for problem in found:
+                console.print(f"  [red]WRONG[/]  {person}: {problem}", soft_wrap=True)
+            continue
+        own = [one for one in told.asked if one.person == person]
+        refused = sum(bool(one.result.error) for one in own)
+        title = f"{person} (by {ASKS_BY[person]}, then by the others)"
+        counted = f"{len(own) - refused} answers, {refused} refused"
+        console.print(f"  [green]as expected[/]  {title:<48} {counted}", soft_wrap=True)
+    return told
 
 
 def _title(verdict: Verdict) -> str:
@@ -264,10 +300,12 @@ def _say_where_to_look(console: Console, output: Path, home: Path) -> None:
     console.print(f"\nLook at  {_short(output / 'index.html')}  (or before-after.png beside it)")
     console.print(f"         {_short(output / 'released')}/  for the releases themselves")
     console.print(f"         {_short(output / 'access.html')}  for who sees what of the tables")
+    console.print(f"         {_short(output / 'queries.svg')}  for the same SQL, asked by three")
     console.print("\nNext:")
     console.print("  make up                            run it yourself, until Ctrl-C")
     console.print("  docs/tutorial.md                   ten minutes, with your own photos")
     console.print("  docs/tutorial-tables.md            ten minutes, with tables and tags")
+    console.print("  docs/tutorial-sql.md               ten minutes, with queries")
     again = f"{_short(Path(stack.program()))} --config {_short(home / 'lakeveil.toml')} up"
     console.print(f"  {again}\n{'':37}go on with the demo's stack", soft_wrap=True)
 

@@ -50,13 +50,16 @@ def test_the_demo_notices_a_face_that_was_not_found() -> None:
     assert found == ("0 face(s) were found, not 1",)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_demo_runs_without_a_terminal_and_every_outcome_is_the_expected_one(
     tmp_path: Path,
 ) -> None:
     home, output = tmp_path / "home", tmp_path / "output"
     done = subprocess.run(
-        [sys.executable, str(RUN), "--home", str(home), "--output", str(output)],
+        [
+            *(sys.executable, str(RUN), "--events", "20000"),
+            *("--home", str(home), "--output", str(output)),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -65,10 +68,12 @@ def test_the_demo_runs_without_a_terminal_and_every_outcome_is_the_expected_one(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\x1b" not in done.stdout
-    assert done.stdout.count("as expected") == len(EXPECTED) + len(PEOPLE)
+    assert done.stdout.count("as expected") == len(EXPECTED) + 2 * len(PEOPLE)
     assert "ana may not see ads.impressions.ip_address" in done.stdout
     assert "ana may not see" in (output / "access.html").read_text("utf-8")
     assert (output / "access.svg").exists()
+    assert "COLUMN_NOT_FOUND" in done.stdout
+    assert "COLUMN_NOT_FOUND" in (output / "queries.svg").read_text("utf-8")
     for photo in EXPECTED:
         assert (output / "released" / photo.name).exists() is (photo.outcome != "quarantined")
     with Image.open(output / "before-after.png") as sheet:

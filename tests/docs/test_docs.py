@@ -36,8 +36,8 @@ def runnable(document: Path) -> list[Block]:
     return [b for b in blocks(document) if b.language in RUN and b.why_not_run is None]
 
 
-# It starts with an empty lake in the only account; others add accounts of their own.
-ALONE = {ROOT / "docs" / "tutorial-tables.md"}
+# They start with an empty lake in the only account; others add accounts of their own.
+ALONE = {ROOT / "docs" / "tutorial-tables.md", ROOT / "docs" / "tutorial-sql.md"}
 # What it asks about is there; what it says are commands that need nothing to run.
 AT_REST = {ROOT / "docs" / "how-to" / "find-out-why.md"}
 
