@@ -190,11 +190,7 @@ def test_what_is_hidden_is_answered_as_what_was_never_there(asked: Asked) -> Non
     for there, not_there in asked.exchanges:
         if not_there is None:
             continue
-        said, expected = _said(there), _said(not_there)
-        for one in fields(Names):
-            expected = expected.replace(
-                getattr(asked.absent, one.name), getattr(asked.names, one.name)
-            )
+        said, expected = _said(there), _renamed(_said(not_there), asked.absent, asked.names)
         if said != expected:
             differences.append(f"{there.row.operation} {there.params}: {said} not {expected}")
     assert not differences, "\n".join(differences)
@@ -240,10 +236,11 @@ def test_no_query_tells_a_word_of_what_is_hidden(of_words: BuiltLake, asker: Ask
         sql = statement.format(**names.words())
         told = asked_in_sql(of_words, who, sql, names)
         expected = asked_in_sql(of_words, who, statement.format(**absent.words()), absent)
-        for one in fields(Names):
-            expected = expected.replace(getattr(absent, one.name), getattr(names, one.name))
+        expected = _renamed(expected, absent, names)
+        # Names without a database's are looked for in the one that the query named.
+        sent = f"{sql} {names.database}"
 
-        assert [what for what, word in words.items() if word in told and word not in sql] == []
+        assert [what for what, word in words.items() if word in told and word not in sent] == []
         if sql != statement.format(**absent.words()):
             assert told == expected
     assert of_words.lake.state(without=OF_CALLERS) == before
@@ -291,7 +288,16 @@ def test_who_may_see_everything_is_told_the_words(of_words: BuiltLake) -> None:
 
     unseen = {what for what, word in names.words().items() if word not in told}
     values = {"value", "other_value", "closed_values", "cell_literal"}
-    assert unseen <= {*values, "stranger", "powerless", "foreigner", *BEARER}
+    # A saved query is told by its id alone, which was made with the lake: tests of Athena ask so.
+    assert unseen <= {*values, "saved_query", "stranger", "powerless", "foreigner", *BEARER}
+
+
+def _renamed(said: str, names: Names, others: Names) -> str:
+    """What was said with other names in the place of these, in small letters and capitals."""
+    for one in fields(Names):
+        name, other = getattr(names, one.name), getattr(others, one.name)
+        said = said.replace(name, other).replace(name.upper(), other.upper())
+    return said
 
 
 def _opens_something(row: Row, known: set[str]) -> bool:
