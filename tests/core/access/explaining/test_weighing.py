@@ -63,6 +63,11 @@ def test_it_is_what_deciding_everything_says() -> None:
     assert compare(range(CI_LAKES)) > CI_LAKES
 
 
+def test_two_grants_that_are_only_asked_for_are_two() -> None:
+    # Neither has an id yet; once, the second stood for both.
+    compare(range(594, 595))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_it_is_on_many_lakes() -> None:

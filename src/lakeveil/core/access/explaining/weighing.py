@@ -82,9 +82,11 @@ class _Reach:
         self._index = lake.index
         self._before, self._after = before, after
         one = {grant.id: grant for grant in _differing(before.policy, after.policy)}
-        other = {grant.id: grant for grant in _differing(after.policy, before.policy)}
+        there = list(_differing(after.policy, before.policy))
+        # What is only asked for has no id yet: of two such grants neither stands for the other.
+        other = {grant.id: grant for grant in there if grant.id}
         self._changed = one.keys()
-        every = [*one.values(), *other.values()]
+        every = [*one.values(), *there]
         named = {grant.principal for grant in every}
         self.people = [
             arn
@@ -95,6 +97,9 @@ class _Reach:
         self._places: set[tuple[str, str, str | None]] = set()
         for number in one.keys() | other.keys():
             self._add(one.get(number), other.get(number))
+        for grant in there:
+            if not grant.id:
+                self._add(None, grant)
         for group in _joined(before, after):
             for grant in after.policy.grants_to({group}):
                 self._add(None, grant)
