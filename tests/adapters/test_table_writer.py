@@ -390,6 +390,18 @@ def test_a_value_that_does_not_fit_its_column_is_refused(
     assert keys(weed, bucket) == []
 
 
+def test_a_column_of_a_type_without_a_cast_is_told_apart_from_a_value_that_does_not_fit(
+    writer: S3TableWriter, weed: Weed, bucket: str
+) -> None:
+    with pytest.raises(QueryError) as caught:
+        writer.write_files(
+            f"s3://{bucket}/t", [ResultColumn("a", "array(bigint)"), TWO[1]], [batch([1], ["a"])]
+        )
+
+    assert caught.value.failure.name is ErrorName.TYPE_MISMATCH
+    assert keys(weed, bucket) == []
+
+
 def test_rows_of_nothing_leave_no_file(writer: S3TableWriter, weed: Weed, bucket: str) -> None:
     written = writer.write_files(f"s3://{bucket}/t", TWO, [batch([], [])])
 

@@ -196,12 +196,17 @@ def _inside(columns: Sequence[ResultColumn], partition_by: Sequence[str]) -> int
 
 
 def _typed(batch: Any, schema: Any) -> Any:
-    """The batch with the types of the table; it is refused where a value does not fit."""
+    """The batch with the types of the table; refused where a type or a value does not fit."""
     try:
         arrays = [
             column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)
         ]
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowNotImplementedError as error:
+        # Between these types there is no cast at all, whatever the values are.
+        raise QueryError(
+            ErrorName.TYPE_MISMATCH, "A column is of another type than what is written"
+        ) from error
+    except pa.ArrowInvalid as error:
         raise QueryError(
             ErrorName.INVALID_CAST_ARGUMENT, "A value does not fit its column's type"
         ) from error
